@@ -1,0 +1,1 @@
+"""The Lua that every session is given. Data, no Python."""

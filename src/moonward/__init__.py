@@ -1,0 +1,1 @@
+"""Supervised, durable Lua sessions for Python hosts."""

@@ -1,0 +1,1 @@
+"""Fault injection for users' own resilience tests."""

@@ -1,0 +1,1 @@
+"""Supervision trees for pykka actors and operating-system processes."""
