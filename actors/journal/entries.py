@@ -1,0 +1,112 @@
+"""The entries of a session's journal.
+
+A session is its journal: the first entry holds everything that the run depends on, the later ones what came
+from outside. Each is immutable. A *strand* is one Lua run: `""` for the session's own, `"<fork>.<child>"` for
+a child of `alc.fork` (both counted from 0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from moonward.actors.query import LlmQuery, TokenUsage
+from moonward.actors.terminal import TerminalState
+
+MAIN = ""
+"""The strand of the session's own Lua."""
+
+Clocks = list[tuple[int, int]]
+"""Clock readings of a strand since its last request, run-length coded: (milliseconds after the one before, count)."""
+
+
+class View(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a snapshot shows beside the questions: kept so that looking at a sleeping session wakes nothing."""
+
+    logs: list[dict[str, Any]] = []
+    progress: dict[str, Any] | None = None
+    custom: dict[str, Any] = {}
+
+
+class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Which strand asked how many of a pause's queries, in the order of the pause's list."""
+
+    strand: str
+    count: int
+    clocks: Clocks = []
+
+
+class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
+    """Entry 0. `ctx` is JSON text; `modules` of the prelude are named by content hash."""
+
+    session_id: str
+    code: str
+    ctx: str
+    lua: str
+    hash_seed: int
+    random_seed: int
+    prelude: str
+    at_ms: int
+    limits: dict[str, Any] = {}
+    strategy: str | None = None
+    packages: list[str] = []
+    forked_from: str | None = None
+    forked_at: int | None = None
+
+
+class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag="paused"):
+    """The strands of `asks` wait for `queries`."""
+
+    queries: list[LlmQuery]
+    asks: list[Ask]
+    at_ms: int
+    view: View = View()
+
+
+class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag="answered"):
+    """An accepted answer."""
+
+    query_id: str
+    response: str
+    at_ms: int
+    usage: TokenUsage | None = None
+    key: str | None = None
+    named: bool = True
+    batch: int = 1
+
+
+class Called(msgspec.Struct, frozen=True, omit_defaults=True, tag="called"):
+    """A request of `strand` that the host answered at once, with its outcome.
+
+    `digest` is the SHA-256 of the request in canonical JSON. `result` is JSON text; `module` the content hash
+    of a module's source (the body is stored once, by content).
+    """
+
+    strand: str
+    name: str
+    digest: str
+    result: str | None = None
+    error: str | None = None
+    module: str | None = None
+    clocks: Clocks = []
+
+
+class ChildEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="child"):
+    """A forked child ended with `result` (JSON text) or `error`."""
+
+    strand: str
+    result: str | None = None
+    error: str | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, omit_defaults=True, tag="ended"):
+    """The end of the session; nothing follows."""
+
+    state: TerminalState
+    at_ms: int
+    view: View = View()
+    clocks: Clocks = []
+
+
+Entry = Started | Paused | Answered | Called | ChildEnded | Ended

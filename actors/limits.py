@@ -1,0 +1,82 @@
+"""What one session may use. Each limit has a unit, a default and a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from moonward.actors.errors import SettingsError
+
+MIB = 1 << 20
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Limits of one session; a session that crosses one ends `failed` with `error_kind: "limit"`.
+
+    Sizes are in bytes, durations in seconds.
+    """
+
+    memory_bytes: int = 128 * MIB
+    """Memory of the Lua VM. The largest public strategies stay below 20 MiB; six times that is room enough."""
+    slice_seconds: float = 720.0
+    """Longest run of Lua between two host events, wall time. Twice `cpu_seconds`, since two may share a core."""
+    cpu_seconds: float = 360.0
+    """CPU time of one slice. Strategies may compute for five minutes without a query; a fifth more is slack."""
+    max_frame_bytes: int = 8 * MIB
+    """Largest frame of the pipe, either way. A megabyte of text can be six escaped; the next power of two."""
+    max_result_bytes: int = 4 * MIB
+    """Largest result, as JSON. Half a frame."""
+    max_query_bytes: int = 4 * MIB
+    """Largest prompt plus system text of one query. Half a frame."""
+    max_queries: int = 1000
+    """Queries of one pause. Batches of known strategies stay below 20."""
+    max_error_bytes: int = 4096
+    """Longest error text that is kept; longer ones are cut. A terminal page."""
+    max_log_bytes: int = 4096
+    """Longest log message that is kept; longer ones are cut. A terminal page."""
+    max_frames_per_slice: int = 200_000
+    """Frames of a worker between two host events. A host call takes 50 µs: ten seconds of nothing else."""
+    max_code_bytes: int = 2 * MIB
+    """Largest script or module. The largest public package is 60 KiB."""
+    max_strands: int = 16
+    """Children of one `alc.fork`, each a process. Arbitrary; known strategies fork up to 5."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value: Any = getattr(self, name)
+            whole = not name.endswith("_seconds")
+            kinds: tuple[type, ...] = (int,) if whole else (int, float)
+            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+                what = "a positive integer" if whole else "a positive number of seconds"
+                raise SettingsError(f"limits.{name} must be {what}, got {value!r}")
+        if self.memory_bytes < MIB:
+            raise SettingsError(
+                f"limits.memory_bytes must be at least {MIB} (1 MiB), got {self.memory_bytes}"
+            )
+        if self.max_frame_bytes < 4096 or self.max_frame_bytes > 1 << 30:
+            raise SettingsError(
+                f"limits.max_frame_bytes must be from 4096 to 2^30, got {self.max_frame_bytes}"
+            )
+
+    @classmethod
+    def of(cls, value: Limits | dict[str, Any] | None, default: Limits) -> Limits:
+        """Limits from what a caller gave: itself, fields to change in `default`, or None."""
+        if value is None:
+            return default
+        if isinstance(value, Limits):
+            return value
+        if not isinstance(value, dict):
+            raise SettingsError(
+                f"limits must be a Limits or an object of its fields, got {type(value).__name__}"
+            )
+        unknown = sorted(set(value) - set(cls.__struct_fields__))
+        if unknown:
+            known = ", ".join(cls.__struct_fields__)
+            raise SettingsError(f"unknown limit {unknown[0]!r}; there are: {known}")
+        return msgspec.structs.replace(default, **value)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields that differ from the defaults."""
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields

@@ -1,0 +1,128 @@
+"""A question of a script, and the answer to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from moonward.actors.errors import SettingsError
+
+DEFAULT_MAX_TOKENS = 1024
+"""Tokens; the contract's default for a query that names no limit."""
+
+Scalar = str | int | float | bool
+
+
+class QuerySpec(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What a script asks, before the session has given it an id. This is also its form on the wire."""
+
+    prompt: str
+    system: str | None = None
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    grounded: bool = False
+    underspecified: bool = False
+    extra: dict[str, Scalar] = {}
+
+
+class LlmQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One pending question.
+
+    `id` is unique in the session's whole life (`q-<n>`, or `f-<child>-<n>` for a forked child).
+    `max_tokens` is in tokens. `extra` holds other scalar options that the script gave.
+    """
+
+    id: str
+    prompt: str
+    system: str | None = None
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    grounded: bool = False
+    underspecified: bool = False
+    extra: dict[str, Scalar] = {}
+
+    @classmethod
+    def of(cls, query_id: str, spec: QuerySpec) -> LlmQuery:
+        """The query `query_id` that asks `spec`."""
+        return cls(
+            query_id,
+            spec.prompt,
+            spec.system,
+            spec.max_tokens,
+            spec.grounded,
+            spec.underspecified,
+            spec.extra,
+        )
+
+    def spec(self) -> QuerySpec:
+        """What is asked, without the id."""
+        return QuerySpec(
+            self.prompt, self.system, self.max_tokens, self.grounded, self.underspecified, self.extra
+        )
+
+    def to_json(self, id_key: str = "id") -> dict[str, Any]:
+        """The JSON of the contract; flags and `extra` are left out when they say nothing."""
+        body: dict[str, Any] = {
+            id_key: self.id,
+            "prompt": self.prompt,
+            "system": self.system,
+            "max_tokens": self.max_tokens,
+        }
+        if self.grounded:
+            body["grounded"] = True
+        if self.underspecified:
+            body["underspecified"] = True
+        if self.extra:
+            body["extra"] = dict(self.extra)
+        return body
+
+
+class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Tokens that the model's provider counted; each part is optional and replaces our estimate."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("prompt_tokens", "completion_tokens"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
+                raise SettingsError(f"usage.{name} must be a non-negative integer or None, got {value!r}")
+
+    @classmethod
+    def of(cls, value: TokenUsage | Mapping[str, Any] | None) -> TokenUsage | None:
+        """A usage from what a caller gave: itself, a mapping of its fields, or None."""
+        if value is None or isinstance(value, TokenUsage):
+            return value
+        if not isinstance(value, Mapping):
+            raise SettingsError(f"usage must be a TokenUsage, an object or None, got {type(value).__name__}")
+        return cls(value.get("prompt_tokens"), value.get("completion_tokens"))
+
+
+class QueryResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer to the query `query_id`. Text is UTF-8 without lone surrogates."""
+
+    query_id: str | None
+    response: str
+    usage: TokenUsage | None = None
+    idempotency_key: str | None = None
+
+    def __post_init__(self) -> None:
+        _check_text("query_id", self.query_id, optional=True)
+        _check_text("response", self.response)
+        _check_text("idempotency_key", self.idempotency_key, optional=True)
+        if self.usage is not None and not isinstance(self.usage, TokenUsage):
+            raise SettingsError(f"usage must be a TokenUsage or None, got {type(self.usage).__name__}")
+
+
+def _check_text(name: str, value: object, *, optional: bool = False) -> None:
+    if value is None and optional:
+        return
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} must be a string, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(
+            f"{name} holds a lone surrogate at character {error.start}; text must be valid Unicode"
+        ) from None

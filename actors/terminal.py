@@ -1,0 +1,41 @@
+"""How a session can end."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, get_args
+
+import msgspec
+
+ErrorKind = Literal["syntax", "lua", "budget", "limit", "crash", "protocol", "diverged", "internal"]
+ERROR_KINDS: tuple[str, ...] = get_args(ErrorKind)
+
+EXPIRED = "expired"
+"""Reason of a session that the reaper ended."""
+
+CLOSED = "closed"
+"""Reason of a session that ended because its Runtime was closed."""
+
+
+class Completed(msgspec.Struct, frozen=True, tag="completed"):
+    """The script returned `result`, a JSON value."""
+
+    result: Any = None
+    phase: ClassVar[str] = "completed"
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The session ended in `error`; `error_kind` says what sort it is."""
+
+    error: str
+    error_kind: ErrorKind = "lua"
+    phase: ClassVar[str] = "failed"
+
+
+class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
+    """The session was ended from outside; `reason` is the caller's, `expired` or `closed`."""
+
+    reason: str = ""
+    phase: ClassVar[str] = "cancelled"
+
+
+TerminalState = Completed | Failed | Cancelled

@@ -1,0 +1,159 @@
+"""The frames between a host and its workers.
+
+A frame is a length (unsigned 32 bits, little endian, at least 1) and a body of that many bytes.
+
+Worker to host: each body is a JSON object, one of the messages below, told apart by `"t"`.
+    `hello` comes first, from the worker's Python; everything later is written by Lua itself.
+    `notes` needs no reply. `ask`, `fork`, `call`, `require` are requests: exactly one is outstanding
+    at a time, and Lua waits for its reply. `done` and `failed` are final.
+
+Host to worker: the first body is a `Begin` as JSON. Every later one is the reply to a request, read by Lua:
+
+    reply = kind:u8  now_ms:u64  clocks:s4  rest        (little endian; s4 = u32 length and bytes)
+    kind 0 ANSWERS   rest = n:u32, then n times s4      the answers, in the order asked
+    kind 1 VALUE     rest = s4                          JSON text of the result
+    kind 2 REFUSED   rest = s4                          message of a Lua error, raised at the caller's line
+    kind 3 NOTHING   rest = empty                       nil
+
+`now_ms` is the host's wall clock. `clocks` is empty, or JSON text `[[delta, count], ...]`: readings that the script
+must be given, in this order, before it may read the clock itself; that is how a replay repeats them.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import msgspec
+
+from moonward.actors.query import QuerySpec
+
+PROTOCOL = 1
+"""Raised with every change of this page that an older side would not understand."""
+
+HEADER = struct.Struct("<I")
+REPLY_HEAD = struct.Struct("<BQI")
+
+ANSWERS, VALUE, REFUSED, NOTHING = range(4)
+
+Clocks = list[tuple[int, int]]
+
+
+class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello", forbid_unknown_fields=True):
+    """The worker is ready: confined, its VM built with `hash_seed` and the prelude named by content hash."""
+
+    protocol: int
+    lua: str
+    hash_seed: int
+    prelude: str
+    confinement: str
+
+
+class Notes(msgspec.Struct, frozen=True, tag_field="t", tag="notes", forbid_unknown_fields=True):
+    """Gathered one-way notes: `["log", level, source, message]`, `["progress", step, total, message|null]`,
+    `["stat", key, value]`."""
+
+    notes: list[list[Any]]
+
+
+class AskRequest(msgspec.Struct, frozen=True, tag_field="t", tag="ask", forbid_unknown_fields=True):
+    """Questions for the host's model; the reply is ANSWERS, or REFUSED (budget, limits)."""
+
+    queries: list[QuerySpec]
+    clocks: Clocks = []
+
+
+class ForkRequest(msgspec.Struct, frozen=True, tag_field="t", tag="fork", forbid_unknown_fields=True):
+    """Run strategies side by side, each in a worker of its own; the reply is VALUE: an array of outcomes."""
+
+    strategies: list[str]
+    ctx: msgspec.Raw
+    on_error: str = "skip"
+    clocks: Clocks = []
+
+
+class CallRequest(msgspec.Struct, frozen=True, tag_field="t", tag="call", forbid_unknown_fields=True):
+    """A call of the host (`state.get`, `card.create`, `budget.remaining`, ...); the reply is VALUE, NOTHING or
+    REFUSED. Arguments are a JSON array."""
+
+    name: str
+    args: msgspec.Raw
+    clocks: Clocks = []
+
+
+class RequireRequest(msgspec.Struct, frozen=True, tag_field="t", tag="require", forbid_unknown_fields=True):
+    """The source of a module; the reply is VALUE `{"path": ..., "source": ...}` or REFUSED."""
+
+    name: str
+    clocks: Clocks = []
+
+
+class Done(msgspec.Struct, frozen=True, tag_field="t", tag="done", forbid_unknown_fields=True):
+    """The script returned."""
+
+    value: msgspec.Raw
+    clocks: Clocks = []
+
+
+class Broke(msgspec.Struct, frozen=True, tag_field="t", tag="failed", forbid_unknown_fields=True):
+    """The script ended in an error. `kind` is `syntax`, `lua` or `limit`."""
+
+    error: str
+    kind: str
+    clocks: Clocks = []
+
+
+FromWorker = Hello | Notes | AskRequest | ForkRequest | CallRequest | RequireRequest | Done | Broke
+Request = AskRequest | ForkRequest | CallRequest | RequireRequest
+
+
+class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a worker needs to run one strand.
+
+    `hash_seed` None adopts the VM that is there; another seed or `prelude` sources make a new VM.
+    `strategy` set: a forked child, that runs `require(strategy).run(ctx)` instead of `code`.
+    `clocks`: see the module. `silent`: notes are written all the same, the host drops the replayed ones.
+    """
+
+    code: str
+    ctx: msgspec.Raw
+    random_seed: int
+    now_ms: int
+    started_ms: int
+    hash_seed: int | None = None
+    prelude: list[tuple[str, str]] | None = None
+    strategy: str | None = None
+    clocks: Clocks = []
+    memory_bytes: int = 0
+    max_frame_bytes: int = 0
+    max_result_bytes: int = 0
+    max_query_bytes: int = 0
+    max_queries: int = 0
+    max_error_bytes: int = 0
+    max_log_bytes: int = 0
+    max_code_bytes: int = 0
+    dirs: dict[str, str] = {}
+
+
+_clocks_json = msgspec.json.Encoder()
+
+
+def frame(body: bytes) -> bytes:
+    """A frame around `body`."""
+    return HEADER.pack(len(body)) + body
+
+
+def reply(kind: int, now_ms: int, clocks: Clocks, rest: bytes) -> bytes:
+    """The frame of a reply."""
+    readings = _clocks_json.encode(clocks) if clocks else b""
+    return frame(REPLY_HEAD.pack(kind, now_ms, len(readings)) + readings + rest)
+
+
+def text(value: bytes) -> bytes:
+    """A string as s4."""
+    return HEADER.pack(len(value)) + value
+
+
+def answers(texts: list[str]) -> bytes:
+    """The rest of an ANSWERS reply."""
+    return HEADER.pack(len(texts)) + b"".join(text(each.encode()) for each in texts)
