@@ -46,8 +46,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         for name in self.__struct_fields__:
             value: Any = getattr(self, name)
             whole = not name.endswith("_seconds")
-            kinds: tuple[type, ...] = (int,) if whole else (int, float)
-            if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
+            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not number or not value > 0:
                 what = "a positive integer" if whole else "a positive number of seconds"
                 raise SettingsError(f"limits.{name} must be {what}, got {value!r}")
         if self.memory_bytes < MIB:
