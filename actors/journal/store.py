@@ -1,0 +1,136 @@
+"""What a store of journals does, whatever it keeps them in.
+
+Guarantees of every store:
+- All methods are called on the loop's thread and do not block it; all callbacks come on the loop's thread.
+- Entries of a session are kept in the order of their appends, and callbacks of one session come in that order.
+- `when_durable(None)` comes only once the entry, and all of that session before it, would survive what the
+  store survives. When a commit fails, every waiting callback of the session is told why, and the entries
+  that are not durable are gone from `read`, *before* the first of those callbacks; the next append is welcome.
+- A session of a live host is refused to every other (`SessionOwned`); looking is always allowed.
+
+What does not work: `append` from inside a callback that reports a failure, while other callbacks of the same
+session are still to come, is fine, but its entry comes after those callbacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from moonward.actors.journal.entries import Entry, Started
+
+T = TypeVar("T")
+
+Told = Callable[[BaseException | None], None]
+"""Called with None when it is done, or with what went wrong."""
+
+Done = Callable[[T | None, BaseException | None], None]
+"""Called with the outcome and None, or with None and the error."""
+
+Entries = list[Entry]
+Ids = list[str]
+
+TERMINAL = frozenset(("completed", "failed", "cancelled"))
+"""Phases that nothing follows."""
+
+
+class SessionRow(msgspec.Struct, frozen=True):
+    """One session in a listing. Times are Unix milliseconds; `last_ms` is that of the last entry with a time.
+
+    `owner_alive` says whether a live host has it, this one included; a session that has ended has no owner.
+    """
+
+    id: str
+    phase: str
+    started_ms: int
+    last_ms: int
+    owner_alive: bool
+    strategy: str | None
+    entries: int
+
+
+class Note(msgspec.Struct, frozen=True):
+    """A remark about a session; `at_ms` is Unix milliseconds."""
+
+    title: str
+    text: str
+    at_ms: int
+
+
+Rows = list[SessionRow]
+Notes = list[Note]
+
+
+class Store(Protocol):
+    """A store of session journals; see the module for what holds of each."""
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether sessions outlive the Runtime."""
+
+    def create(self, session_id: str, entry: Started, when_durable: Told | None = None) -> None:
+        """Begin a session with its entry 0; it is open, and this host's. `JournalError` for an id that is taken."""
+
+    def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
+        """Add to an open session, which is then in `phase`.
+
+        Raises `SessionNotFound` when it is not open here, `JournalError` when the entry cannot be written or
+        the session has ended; nothing was changed then.
+        """
+
+    def read(self, session_id: str) -> Sequence[Entry]:
+        """Entries of an open session, durable or on their way; `SessionNotFound` when it is not open here."""
+
+    def open(self, session_id: str, done: Done[Entries]) -> None:
+        """Load a session and make it this host's.
+
+        `SessionNotFound`; `SessionOwned` when another live host has it; `JournalError`.
+        What was on its way for it is durable, or told as failed, before `done`.
+        """
+
+    def shut(self, session_id: str) -> None:
+        """Drop an open session from memory. It stays in the store, and this host's."""
+
+    def look(self, session_id: str, done: Done[Entries]) -> None:
+        """Read the durable entries of any session without changing anything."""
+
+    def forget(self, session_id: str, done: Told | None = None) -> None:
+        """Remove a session of this host, or of no live one, for good."""
+
+    def list(self, done: Done[Rows]) -> None:
+        """All sessions, oldest first."""
+
+    def adopt(self, done: Done[Ids]) -> None:
+        """Make every session this host's that has not ended and has no live owner; `done` gets their ids."""
+
+    def keep(self, body: bytes) -> str:
+        """Remember a prelude or a module; returns its SHA-256 in hexadecimal.
+
+        It becomes durable together with the first entry that names it.
+        """
+
+    def content(self, sha256: str, done: Done[bytes]) -> None:
+        """The body with that SHA-256; `JournalError` when it is not there."""
+
+    def add_note(self, session_id: str, title: str, text: str, at_ms: int, done: Told | None = None) -> None:
+        """Add a remark to a session; `SessionNotFound`."""
+
+    def notes(self, session_id: str, done: Done[Notes]) -> None:
+        """The remarks of a session, oldest first; `SessionNotFound`."""
+
+    def prune(self, before_ms: int, done: Done[int]) -> None:
+        """Remove the sessions that ended before `before_ms` (Unix milliseconds); `done` gets how many."""
+
+    def close(self, timeout_s: float, done: Told) -> None:
+        """Finish what was appended, then give everything back; other calls are refused from now on.
+
+        `done` comes after every other callback, or with a `JournalError` after `timeout_s` seconds.
+        """
+
+
+def last_time(entry: Entry) -> int:
+    """Unix milliseconds of `entry`, or 0 for one without a time."""
+    at_ms: int = getattr(entry, "at_ms", 0)
+    return at_ms
