@@ -87,7 +87,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_one() -> None:
     with pytest.raises(SettingsError, match="did you mean 'reap_interval'"):
         Settings.resolve(None, {"reap_intervall": 2}, {})
     with pytest.raises(SettingsError, match="did you mean 'reap_interval'"):
-        Settings(**{"reap_intervall": 2})
+        Settings(reap_intervall=2)  # type: ignore[call-arg]
     with pytest.raises(SettingsError, match="MOONWARD_JOURNALS"):
         Settings.resolve(None, {}, {"MOONWARD_JOURNALS": "memory:"})
 

@@ -1,0 +1,93 @@
+# Everything a contributor needs is a target here; `.ci/run` calls the same ones.
+#
+#   make demo    run the example strategy to its end, with answers from a file
+#   make test    build the wheel, install it, run the tests on it from outside the tree
+#   make check   ruff, mypy and the tests on an editable install
+#
+# PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+PYTEST_ARGS ?=
+
+VENV := .venv
+TEST_VENV := .venv-test
+SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name 'py.typed' | sort)
+PIP_FLAGS := --quiet --disable-pip-version-check
+
+.PHONY: help python-found demo dev test check lint types wheel chaos hostile clean $(VENV)/sources
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+python-found:
+	@if [ -z "$(PYTHON)" ]; then echo "no Python 3.11 or newer found; say where with PYTHON=…" >&2; exit 2; fi
+
+# --- the editable install ------------------------------------------------------------------------------------------
+
+# The list of sources is part of the install: a strict editable install links file by file.
+$(VENV)/sources: python-found
+	@mkdir -p $(VENV)
+	echo "$(SOURCES)" | cmp -s - $@ || echo "$(SOURCES)" > $@
+
+$(VENV)/demo-installed: $(VENV)/sources pyproject.toml
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install $(PIP_FLAGS) --config-settings editable_mode=strict -e .
+	touch $@
+
+$(VENV)/dev-installed: $(VENV)/sources pyproject.toml
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install $(PIP_FLAGS) --config-settings editable_mode=strict -e '.[dev]'
+	touch $@ $(VENV)/demo-installed
+
+dev: $(VENV)/dev-installed
+
+demo: $(VENV)/demo-installed
+	@$(VENV)/bin/moonward run examples/demo/draft.lua --ctx @examples/demo/ctx.json --answers examples/demo/answers.jsonl
+
+# --- checks --------------------------------------------------------------------------------------------------------
+
+lint: $(VENV)/dev-installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+types: $(VENV)/dev-installed
+	$(VENV)/bin/mypy -p moonward
+
+check: lint types
+	$(VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
+
+# --- the wheel -----------------------------------------------------------------------------------------------------
+
+wheel: python-found
+	@test -x $(TEST_VENV)/bin/pip || $(PYTHON) -m venv $(TEST_VENV)
+	rm -rf build/lib build/bdist.* dist
+	$(TEST_VENV)/bin/pip wheel $(PIP_FLAGS) --no-deps --wheel-dir dist .
+
+test: wheel
+	@wheel=$$(ls $(CURDIR)/dist/moonward-*.whl)
+	$(TEST_VENV)/bin/pip install $(PIP_FLAGS) "$$wheel[dev]"
+	$(TEST_VENV)/bin/pip install $(PIP_FLAGS) --force-reinstall --no-deps "$$wheel"
+	away=$$(mktemp -d)
+	trap 'rm -rf "$$away"' EXIT
+	cp -r tests docs examples README.md pyproject.toml "$$away"
+	cd "$$away"
+	MOONWARD_TEST_TREE=$(CURDIR) MOONWARD_TEST_WHEEL="$$wheel" \
+		$(CURDIR)/$(TEST_VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
+
+# --- longer --------------------------------------------------------------------------------------------------------
+
+chaos: $(VENV)/dev-installed
+	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest -m "chaos or soak" --timeout=1800 $(PYTEST_ARGS)
+
+hostile: $(VENV)/dev-installed
+	$(VENV)/bin/python -P -m pytest -m hostile $(PYTEST_ARGS)
+
+clean:
+	rm -rf build dist $(VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
