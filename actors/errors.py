@@ -13,6 +13,9 @@ MoonwardError
 ├── JournalError
 ├── ReplayDiverged
 ├── PackageError
+├── CallError                          what a script asked of the host is wrong; raised in Lua
+├── CallDiverged                       a call was repeated with another request
+├── HostStorageError                   state or cards could not be read or written
 └── PendingFilterError (ValueError)
 """
 
@@ -157,3 +160,26 @@ class ReplayDiverged(MoonwardError):
 
 class PackageError(MoonwardError):
     """A package could not be found, read, installed or removed; the text says which and why."""
+
+
+class CallError(MoonwardError):
+    """A call of the host was refused; the text is raised in Lua at the caller's line. Nothing was changed."""
+
+
+class CallDiverged(MoonwardError):
+    """A call that was applied came again under its sequence number with another request.
+
+    Replayed Lua did something else than it did. Trying again cannot help.
+    """
+
+    def __init__(self, session_id: str, seq: str) -> None:
+        super().__init__(f"host call {seq} of session {session_id!r} was applied with another request")
+        self.session_id = session_id
+        self.seq = seq
+
+
+class HostStorageError(MoonwardError):
+    """State or cards could not be read or written (full disk, lock, damage, rights); nothing was acknowledged.
+
+    Repeating the same call is safe, and helps once the cause is gone.
+    """

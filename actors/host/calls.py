@@ -1,0 +1,72 @@
+"""What a script may ask of the host, by name: `state.*` and `card.*`.
+
+Theory: a call is named by (session, seq) and known by the digest of its request. An effect is applied once for its
+name, however often it is repeated; see `ledger`. Refusals are outcomes, raised in Lua. What is wrong with the disk is
+a `HostStorageError`, raised here: nothing was acknowledged, and the same call can be repeated when the cause is gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from moonward.actors.errors import CallError
+from moonward.actors.host import arguments, ledger, state_store
+from moonward.actors.host.database import Database
+from moonward.actors.host.ledger import CallKey, CallOutcome
+from moonward.actors.host.state_store import StateStore
+from moonward.supervisor.errors import MoonwardError
+
+STATE_FILE = "state.db"
+CARDS_FOLDER = "cards"
+
+
+class HostCalls:
+    """The host's side of `state.*` and `card.*`, under `data_dir`. Blocks: run it on a `JobThread`.
+
+    `now` gives seconds since the epoch; it dates cards.
+    """
+
+    def __init__(self, data_dir: Path, now: Callable[[], float] = time.time) -> None:
+        self._database = Database(data_dir / STATE_FILE)
+        self._state = StateStore(self._database)
+
+    def is_known(self, name: str) -> bool:
+        """Whether a call of this name exists."""
+        return name in state_store.OPERATIONS
+
+    def is_effect(self, name: str) -> bool:
+        """Whether a call of this name may change something, so that it must wait for its session's journal."""
+        return state_store.OPERATIONS[name].is_effect
+
+    def perform(self, session_id: str, seq: str, digest: str, name: str, args: bytes) -> CallOutcome:
+        """Answer one call; `args` is a JSON array. A repeat of an applied effect gets the first outcome.
+
+        Raises `CallDiverged` when `seq` was applied with another digest, and `HostStorageError`.
+        """
+        key = CallKey(session_id, seq, digest)
+        try:
+            if not self.is_known(name):
+                raise CallError("there is no such call of the host")
+            outcome = self._state.call(key, name, arguments.decode(args))
+        except CallError as error:
+            outcome = CallOutcome(error=str(error))
+        except MoonwardError:
+            raise
+        except Exception as error:  # a defect here must not tell a script anything of the host
+            return CallOutcome(error=f"alc.{name}: the host failed inside this call", cause=error)
+        if outcome.error is not None:
+            return msgspec.structs.replace(outcome, error=f"alc.{name}: {outcome.error}")
+        return outcome
+
+    def forget(self, session_id: str) -> None:
+        """Drop what is kept to make the session's effects exactly-once; for when its journal is gone."""
+        with self._database.write() as db:
+            ledger.forget(db, session_id)
+
+    def close(self) -> None:
+        """Close the files."""
+        self._database.close()
