@@ -1,0 +1,52 @@
+"""What an interaction with a session returns: an answer was accepted, the session waits, or it has ended."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+import msgspec
+
+from moonward.actors.query import LlmQuery
+from moonward.actors.terminal import Cancelled, Completed, Failed, TerminalState
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """The answer was taken; `remaining` queries of the pause have none yet."""
+
+    remaining: int
+
+    def to_json(self, session_id: str) -> dict[str, Any]:
+        """The JSON of the contract."""
+        return {"status": "accepted", "remaining": self.remaining}
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """The session waits for answers to `queries`, which are in the order asked."""
+
+    queries: tuple[LlmQuery, ...]
+
+    def to_json(self, session_id: str) -> dict[str, Any]:
+        """The JSON of the contract: one query is told flat, several in a list."""
+        body: dict[str, Any] = {"status": "needs_response", "session_id": session_id}
+        if len(self.queries) == 1:
+            return body | self.queries[0].to_json("query_id")
+        return body | {"queries": [query.to_json() for query in self.queries]}
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The session has ended in `state`; `metrics` is its stats, `{"auto": …, "custom": …}`."""
+
+    state: TerminalState
+    metrics: dict[str, Any]
+
+    def to_json(self, session_id: str) -> dict[str, Any]:
+        """The JSON of the contract."""
+        match self.state:
+            case Completed(result=result):
+                return {"status": "completed", "result": result, "stats": self.metrics}
+            case Failed(error=error, error_kind=kind):
+                return {"status": "error", "error": error, "error_kind": kind, "stats": self.metrics}
+            case Cancelled(reason=reason):
+                return {"status": "cancelled", "reason": reason, "stats": self.metrics}
+            case _:
+                assert_never(self.state)
