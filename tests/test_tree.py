@@ -59,8 +59,7 @@ def imported(file: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{file}: a relative import hides its layer"
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+            names.update(f"{'.' * node.level}{node.module or ''}.{alias.name}" for alias in node.names)
     return names
 
 
@@ -86,6 +85,13 @@ def test_every_module_is_in_a_package(tree: Path) -> None:
     for root in ROOTS:
         for _, file in modules(tree, root):
             assert (file.parent / "__init__.py").exists(), f"{file.parent} has modules but no __init__.py"
+
+
+def test_no_source_imports_relatively(tree: Path) -> None:
+    for root in ROOTS:
+        for name, file in modules(tree, root):
+            hidden = {each for each in imported(file) if each.startswith(".")}
+            assert not hidden, f"{name} imports {sorted(hidden)}: a relative import hides its layer"
 
 
 def test_imports_point_one_way(tree: Path) -> None:
