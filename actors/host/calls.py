@@ -14,7 +14,9 @@ from pathlib import Path
 import msgspec
 
 from moonward.actors.errors import CallError
-from moonward.actors.host import arguments, ledger, state_store
+from moonward.actors.host import arguments, card_store, state_store
+from moonward.actors.host.card_files import CardFiles
+from moonward.actors.host.card_store import CardStore
 from moonward.actors.host.database import Database
 from moonward.actors.host.ledger import CallKey, CallOutcome
 from moonward.actors.host.state_store import StateStore
@@ -33,14 +35,17 @@ class HostCalls:
     def __init__(self, data_dir: Path, now: Callable[[], float] = time.time) -> None:
         self._database = Database(data_dir / STATE_FILE)
         self._state = StateStore(self._database)
+        self._cards = CardStore(CardFiles(data_dir / CARDS_FOLDER), self._database, now)
 
     def is_known(self, name: str) -> bool:
         """Whether a call of this name exists."""
-        return name in state_store.OPERATIONS
+        return name in state_store.OPERATIONS or name in card_store.OPERATIONS
 
     def is_effect(self, name: str) -> bool:
         """Whether a call of this name may change something, so that it must wait for its session's journal."""
-        return state_store.OPERATIONS[name].is_effect
+        if name in card_store.OPERATIONS:
+            return card_store.OPERATIONS[name].is_effect
+        return name in state_store.OPERATIONS and state_store.OPERATIONS[name].is_effect
 
     def perform(self, session_id: str, seq: str, digest: str, name: str, args: bytes) -> CallOutcome:
         """Answer one call; `args` is a JSON array. A repeat of an applied effect gets the first outcome.
@@ -51,7 +56,8 @@ class HostCalls:
         try:
             if not self.is_known(name):
                 raise CallError("there is no such call of the host")
-            outcome = self._state.call(key, name, arguments.decode(args))
+            store = self._state if name in state_store.OPERATIONS else self._cards
+            outcome = store.call(key, name, arguments.decode(args))
         except CallError as error:
             outcome = CallOutcome(error=str(error))
         except MoonwardError:
@@ -64,8 +70,7 @@ class HostCalls:
 
     def forget(self, session_id: str) -> None:
         """Drop what is kept to make the session's effects exactly-once; for when its journal is gone."""
-        with self._database.write() as db:
-            ledger.forget(db, session_id)
+        self._cards.forget(session_id)
 
     def close(self) -> None:
         """Close the files."""
