@@ -72,8 +72,12 @@ class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag="answered"):
     at_ms: int
     usage: TokenUsage | None = None
     key: str | None = None
-    named: bool = True
-    batch: int = 1
+
+
+class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag="batch"):
+    """Answers that were accepted together: all of them, or none."""
+
+    answers: list[Answered]
 
 
 class Called(msgspec.Struct, frozen=True, omit_defaults=True, tag="called"):
@@ -109,4 +113,4 @@ class Ended(msgspec.Struct, frozen=True, omit_defaults=True, tag="ended"):
     clocks: Clocks = []
 
 
-Entry = Started | Paused | Answered | Called | ChildEnded | Ended
+Entry = Started | Paused | Answered | Batch | Called | ChildEnded | Ended

@@ -1,0 +1,275 @@
+"""Runs a session's Lua: its own strand, and those of its forks, each in a worker of its own.
+
+An engine is a cache of the journal: it can be thrown away at any moment and made again, and then repeats what was
+recorded. It tells its session what is new: questions, calls, the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from moonward.actors import forking
+from moonward.actors.errors import ReplayDiverged
+from moonward.actors.forking import Fork
+from moonward.actors.journal.entries import MAIN, Called, Clocks, Entry, Started
+from moonward.actors.limits import Limits
+from moonward.actors.losses import Loss
+from moonward.actors.query import QuerySpec
+from moonward.actors.strand import Strand
+from moonward.actors.tape import Outcome, Step, Tape, digest_of, name_of
+from moonward.actors.worker.wire import AskRequest, Broke, Done, ForkRequest, Request
+
+if TYPE_CHECKING:
+    from moonward.actors.services import Services
+    from moonward.actors.worker_pool import ReadyWorker
+
+
+class EngineHost(Protocol):
+    """The session that an engine runs for."""
+
+    def entries(self) -> Sequence[Entry]:
+        """Everything recorded so far."""
+
+    def refusal(self, queries: Sequence[QuerySpec], gathered: int) -> str | None:
+        """Why the budget forbids these questions, or None. `gathered` wait to be asked already."""
+
+    def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
+        """The Lua waits for answers."""
+
+    def called(self, entry: Called) -> None:
+        """A request was answered; record it."""
+
+    def calling(self, strand: Strand, sequence: str, request: Request) -> None:
+        """Answer a request of the host, by `Engine.settle`."""
+
+    def child_ended(self, strand: str, outcome: Outcome) -> None:
+        """A forked child ended; record it."""
+
+    def finished(self, final: Done | Broke) -> None:
+        """The session's own Lua has ended."""
+
+    def noted(self, notes: list[list[Any]]) -> None:
+        """Logs, progress and custom metrics."""
+
+    def lost(self, strand: str, loss: Loss) -> None:
+        """A worker is gone: call `restart`, `give_up`, or throw the engine away."""
+
+    def diverged(self, error: ReplayDiverged) -> None:
+        """The Lua asked for something else than it did before."""
+
+    def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
+        """A stored body."""
+
+
+class Engine:
+    """The running Lua of one session. Loop thread only."""
+
+    def __init__(self, services: Services, host: EngineHost, started: Started, limits: Limits) -> None:
+        self._services = services
+        self._host = host
+        self._started = started
+        self._limits = limits
+        self._tape: Tape | None = None
+        self._forks: list[Fork] = []
+        self._fork: Fork | None = None
+        self._reached = 0
+        self._gathered: dict[str, tuple[list[QuerySpec], Clocks]] = {}
+        self._pending: dict[str, tuple[str, ...]] = {}
+        self._main = self._strand(MAIN, None)
+
+    def run(self, ready: ReadyWorker | None = None) -> None:
+        """Run, or repeat, from the start."""
+        self._main.run(ready)
+
+    def stop(self) -> None:
+        """Kill every worker; nothing is told any more."""
+        for strand in self.strands():
+            strand.stop()
+
+    def strands(self) -> list[Strand]:
+        """The strands that have not ended."""
+        children = list(self._fork.children.values()) if self._fork is not None else []
+        return [self._main, *children]
+
+    def resume(self, asks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str]) -> None:
+        """Every question of the pause has its answer: hand them to the strands that wait."""
+        if self._tape is not None:
+            self._tape.texts.update(texts)
+        self._pending = {}
+        for strand in self.strands():
+            query_ids = asks.get(strand.name)
+            if query_ids and isinstance(strand.waiting, AskRequest):
+                strand.answer([texts[each] for each in query_ids])
+
+    def settle(self, strand_name: str, sequence: str, called: Called, body: bytes | None = None) -> None:
+        """The request `sequence` of a strand has its outcome: record it and give it."""
+        self._host.called(called)
+        strand = self._find(strand_name)
+        if strand is None:
+            return
+        if strand.waiting is None or self._sequence(strand) != sequence:
+            strand.record(Step(len(self._host.entries()) - 1, called.clocks, called=called))
+        elif called.error is not None:
+            strand.refuse(called.error)
+        elif body is not None:
+            strand.give_module(called.result or "", body)
+        else:
+            strand.give(called.result)
+
+    def restart(self, strand_name: str) -> None:
+        """Run a strand again after its loss."""
+        strand = self._find(strand_name)
+        if strand is not None:
+            self._tape = None
+            if strand is self._main:
+                self._reached = 0
+            strand.run()
+
+    def give_up(self, strand_name: str, why: str) -> None:
+        """A forked child will not be run again."""
+        if self._find(strand_name) is not None:
+            self._child_over(strand_name, Outcome(None, why))
+
+    def _strand(self, name: str, strategy: str | None) -> Strand:
+        return Strand(name, self._services, self, self._started, self._limits, strategy)
+
+    def _find(self, name: str) -> Strand | None:
+        return next((each for each in self.strands() if each.name == name), None)
+
+    @staticmethod
+    def _sequence(strand: Strand) -> str:
+        return f"{strand.name}:{strand.calls}"
+
+    # -- what strands tell ------------------------------------------------------------------------------------
+
+    def tape(self) -> Tape:
+        """What was recorded."""
+        if self._tape is None:
+            self._tape = Tape(self._host.entries())
+        return self._tape
+
+    def opened(self, strand: Strand, step: Step | None) -> None:
+        """A strand's request has no outcome yet."""
+        request = strand.waiting
+        assert request is not None
+        if isinstance(request, ForkRequest):
+            self._open_fork(strand, request, step)
+        elif isinstance(request, AskRequest):
+            if step is None:
+                self._open_ask(strand, request)
+            else:
+                self._pending[strand.name] = step.query_ids
+        else:
+            self._host.calling(strand, self._sequence(strand), request)
+
+    def noted(self, strand: Strand, notes: list[list[Any]]) -> None:
+        """A strand logged something."""
+        self._host.noted(notes)
+
+    def ended(self, strand: Strand, final: Done | Broke) -> None:
+        """A strand's Lua has ended."""
+        if strand is self._main:
+            self._host.finished(final)
+        elif isinstance(final, Done):
+            self._child_over(strand.name, Outcome(bytes(final.value).decode(), None))
+        else:
+            self._child_over(strand.name, Outcome(None, final.error))
+
+    def lost(self, strand: Strand, loss: Loss) -> None:
+        """A strand's worker is gone."""
+        self._gathered.pop(strand.name, None)
+        self._host.lost(strand.name, loss)
+
+    def diverged(self, error: ReplayDiverged) -> None:
+        """A strand diverged."""
+        self._host.diverged(error)
+
+    def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
+        """A stored body."""
+        self._host.module(digest, done)
+
+    # -- questions --------------------------------------------------------------------------------------------
+
+    def _open_ask(self, strand: Strand, request: AskRequest) -> None:
+        gathered = sum(len(queries) for queries, _ in self._gathered.values())
+        why = self._host.refusal(request.queries, gathered)
+        if why is not None:
+            called = Called(strand.name, "ask", digest_of(request), error=why, clocks=request.clocks)
+            self._host.called(called)
+            strand.refuse(why)
+        elif strand is self._main:
+            self._host.asked([(MAIN, request.queries, request.clocks)])
+        else:
+            self._gathered[strand.name] = (request.queries, request.clocks)
+            self._pause_together()
+
+    def _pause_together(self) -> None:
+        """Ask when every child that has not ended waits for answers."""
+        fork = self._fork
+        if fork is None or not self._gathered:
+            return
+        names = [fork.name_of(child) for child in sorted(fork.children)]
+        if all(name in self._gathered for name in names):
+            asks = [(name, *self._gathered[name]) for name in names]
+            self._gathered = {}
+            self._host.asked(asks)
+
+    # -- forks ------------------------------------------------------------------------------------------------
+
+    def _open_fork(self, strand: Strand, request: ForkRequest, step: Step | None) -> None:
+        why = forking.refusal(request, strand.name, self._limits.max_strands)
+        if step is None:
+            called = Called(strand.name, name_of(request), digest_of(request), error=why, clocks=request.clocks)
+            self._host.called(called)
+        if why is not None:
+            strand.refuse(why)
+            return
+        index, self._reached = self._reached, self._reached + 1
+        if index < len(self._forks):  # the parent was lost while its children went on
+            fork = self._forks[index]
+        else:
+            fork = Fork(index, request)
+            self._forks.append(fork)
+            self._fill(fork)
+        self._fork = fork
+        if not self._fork_over(fork):
+            for child in sorted(fork.children):
+                if fork.children[child].pid is None and not fork.children[child].has_ended:
+                    fork.children[child].run()
+
+    def _fill(self, fork: Fork) -> None:
+        ended = self.tape().children
+        for child, strategy in enumerate(fork.request.strategies):
+            name = fork.name_of(child)
+            if name in ended:
+                fork.end(child, ended[name])
+            else:
+                fork.children[child] = self._strand(name, strategy)
+
+    def _child_over(self, name: str, outcome: Outcome) -> None:
+        fork = self._fork
+        child = forking.child_of(name)
+        if fork is None or child is None:
+            return
+        self._gathered.pop(name, None)
+        strand = fork.children.get(child)
+        if strand is not None:
+            strand.stop()
+        fork.end(child, outcome)
+        self._host.child_ended(name, outcome)
+        if not self._fork_over(fork):
+            self._pause_together()
+
+    def _fork_over(self, fork: Fork) -> bool:
+        if not fork.is_over:
+            return False
+        if not isinstance(self._main.waiting, ForkRequest):
+            return True  # the parent is on its way to it again
+        self._fork = None
+        failure = fork.failure()
+        if failure is not None:
+            self._main.refuse(failure)
+        else:
+            self._main.give(fork.result())
+        return True

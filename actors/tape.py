@@ -1,0 +1,161 @@
+"""What a strand did before, in order: the pure half of a replay.
+
+A replayed strand makes its requests again. Each is compared, by content, with the step that was recorded; a step's
+outcome is given instead of asking anybody. After the last step the strand is live.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from moonward.actors.errors import ReplayDiverged
+from moonward.actors.journal.entries import (
+    MAIN,
+    Answered,
+    Batch,
+    Called,
+    ChildEnded,
+    Clocks,
+    Ended,
+    Entry,
+    Paused,
+)
+from moonward.actors.query import QuerySpec
+from moonward.actors.worker.wire import AskRequest, CallRequest, ForkRequest, Request, RequireRequest
+
+SHOWN_CHARS = 200
+"""Characters of a request that a divergence report shows; arbitrary, two lines of a terminal."""
+
+
+class Step(NamedTuple):
+    """One recorded request of a strand. `entry` is its index in the journal.
+
+    `queries` is set for questions, with the ids of their answers in `query_ids`; otherwise `called` is.
+    """
+
+    entry: int
+    clocks: Clocks
+    queries: list[QuerySpec] | None = None
+    query_ids: tuple[str, ...] = ()
+    called: Called | None = None
+
+
+class Outcome(NamedTuple):
+    """How a forked child ended: JSON text of its result, or its error."""
+
+    result: str | None
+    error: str | None
+
+
+class Tape:
+    """The recorded steps of every strand of a session, the answers, and the ends of its forked children."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.steps: dict[str, list[Step]] = {}
+        self.texts: dict[str, str] = {}
+        self.children: dict[str, Outcome] = {}
+        self.ended: Ended | None = None
+        for index, entry in enumerate(entries):
+            self._read(index, entry)
+
+    def _read(self, index: int, entry: Entry) -> None:
+        if isinstance(entry, Answered):
+            self.texts[entry.query_id] = entry.response
+        elif isinstance(entry, Batch):
+            self.texts.update((each.query_id, each.response) for each in entry.answers)
+        elif isinstance(entry, Paused):
+            at = 0
+            for ask in entry.asks:
+                queries = entry.queries[at : at + ask.count]
+                at += ask.count
+                step = Step(index, ask.clocks, [q.spec() for q in queries], tuple(q.id for q in queries))
+                self.steps.setdefault(ask.strand, []).append(step)
+        elif isinstance(entry, Called):
+            self.steps.setdefault(entry.strand, []).append(Step(index, entry.clocks, called=entry))
+        elif isinstance(entry, ChildEnded):
+            self.children[entry.strand] = Outcome(entry.result, entry.error)
+        elif isinstance(entry, Ended):
+            self.ended = entry
+
+    def of(self, strand: str) -> list[Step]:
+        """The steps of `strand`; a new list, to be consumed."""
+        return list(self.steps.get(strand, ()))
+
+    def answers(self, query_ids: Iterable[str]) -> list[str] | None:
+        """The answers to these queries, or None while one is missing."""
+        texts = [self.texts.get(each) for each in query_ids]
+        return None if None in texts else texts  # type: ignore[return-value]
+
+    def clocks_of_end(self, strand: str) -> Clocks:
+        """Readings between the last step of `strand` and its recorded end."""
+        return self.ended.clocks if self.ended is not None and strand == MAIN else []
+
+
+def digest_of(request: Request) -> str:
+    """SHA-256 of what `request` asks, in hexadecimal; clock readings do not count."""
+    sha = hashlib.sha256(name_of(request).encode() + b"\0")
+    if isinstance(request, AskRequest):
+        sha.update(msgspec.json.encode(request.queries))
+    elif isinstance(request, ForkRequest):
+        sha.update(msgspec.json.encode((request.strategies, request.ctx, request.on_error)))
+    elif isinstance(request, CallRequest):
+        sha.update(bytes(request.args))
+    else:
+        sha.update(request.name.encode())
+    return sha.hexdigest()
+
+
+def name_of(request: Request) -> str:
+    """The name under which a request is recorded."""
+    if isinstance(request, AskRequest):
+        return "ask"
+    if isinstance(request, ForkRequest):
+        return "fork"
+    if isinstance(request, RequireRequest):
+        return "require"
+    return request.name
+
+
+def check(step: Step, request: Request) -> None:
+    """Raise `ReplayDiverged` unless `request` is what `step` recorded."""
+    if step.queries is not None:
+        if isinstance(request, AskRequest) and request.queries == step.queries:
+            return
+    else:
+        assert step.called is not None
+        if step.called.name == name_of(request) and step.called.digest == digest_of(request):
+            return
+    raise ReplayDiverged(step.entry, describe(step), describe_request(request))
+
+
+def describe(step: Step) -> str:
+    """A short text of a recorded step."""
+    if step.queries is not None:
+        return _asks(step.queries)
+    assert step.called is not None
+    return f"{step.called.name} ({step.called.digest[:12]})"
+
+
+def describe_request(request: Request) -> str:
+    """A short text of a request."""
+    if isinstance(request, AskRequest):
+        return _asks(request.queries)
+    if isinstance(request, CallRequest):
+        return f"{request.name} {_short(bytes(request.args).decode(errors='replace'))} ({digest_of(request)[:12]})"
+    if isinstance(request, RequireRequest):
+        return f"require {_short(request.name)} ({digest_of(request)[:12]})"
+    return f"fork of {', '.join(request.strategies)} ({digest_of(request)[:12]})"
+
+
+def _asks(queries: Sequence[QuerySpec]) -> str:
+    first = _short(queries[0].prompt) if queries else "nothing"
+    more = f" and {len(queries) - 1} more" if len(queries) > 1 else ""
+    return f"the question {first}{more}"
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…")
