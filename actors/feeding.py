@@ -1,0 +1,97 @@
+"""How answers are taken: validate all, record, apply, tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from moonward.actors.errors import AmbiguousQuery, MoonwardError
+from moonward.actors.interaction import Accepted, Finished
+from moonward.actors.interaction import Paused as PausedEvent
+from moonward.actors.journal.entries import Answered, Batch, Paused
+from moonward.actors.query import QueryResponse
+from moonward.actors.session_state import Repeat
+
+if TYPE_CHECKING:
+    from moonward.actors.messages import Feed
+    from moonward.actors.session_actor import SessionActor
+
+
+def feed(session: SessionActor, message: Feed) -> None:
+    """Apply a feed to its session."""
+    try:
+        checked = _check(session, message)
+    except MoonwardError as error:
+        refusal = error
+        session.when_durable(lambda: _refuse(message, refusal))
+        return
+    fresh = [each for each in checked if isinstance(each[0], str)]
+    if fresh:
+        _apply(session, message, [(str(query_id), response) for query_id, response in fresh])
+    else:
+        last = checked[-1][0]
+        assert isinstance(last, Repeat)
+        message.accepted = True
+        _repeat(session, message, last)
+
+
+def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, QueryResponse]]:
+    state = session.state
+    responses = message.responses
+    if len(responses) > 1:
+        return list(zip(state.check_batch(responses), responses, strict=True))
+    only = responses[0]
+    found = state.check_feed(only.query_id, only.idempotency_key, only.response)
+    if only.query_id is None and isinstance(found, str) and message.shown is not None and found not in message.shown:
+        raise AmbiguousQuery(1, ", but this handle has not been shown it")
+    return [(found, only)]
+
+
+def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryResponse]]) -> None:
+    now = session.now()
+    answers = [
+        Answered(query_id, response.response, now.wall_ms, response.usage, response.idempotency_key)
+        for query_id, response in fresh
+    ]
+    remaining = 0
+    for answer in answers:
+        remaining = session.state.answer(answer, now)
+    session.append(answers[0] if len(answers) == 1 else Batch(answers))
+    session.fed()
+    session.when_durable(lambda: _accept(message))
+    for answer in answers:
+        session.tell_all("answered", {"query_id": answer.query_id, "remaining": remaining})
+    if remaining:
+        session.after(message.reply, Accepted(remaining))
+        return
+    session.wait_next(message.reply)
+    session.fail_with_journal(message.reply)
+    session.resume()
+
+
+def _accept(message: Feed) -> None:
+    message.accepted = True
+
+
+def _refuse(message: Feed, error: MoonwardError) -> None:
+    message.reply.fail(error)
+
+
+def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:
+    """The outcome that the first call had, or will have."""
+    if repeat.remaining:
+        session.after(message.reply, Accepted(repeat.remaining))
+        return
+    outcome = _outcome_after(session, repeat.pause_no)
+    if outcome is None:
+        session.wait_next(message.reply)
+    else:
+        session.after(message.reply, outcome)
+
+
+def _outcome_after(session: SessionActor, pause_no: int) -> Any:
+    """What followed the pause with this number, counted from 0; None if it is not there yet."""
+    pauses = [entry for entry in session.entries() if isinstance(entry, Paused)]
+    if pause_no + 1 < len(pauses):
+        return PausedEvent(tuple(pauses[pause_no + 1].queries))
+    event = session.state.event()
+    return event if isinstance(event, Finished) else None

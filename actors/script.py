@@ -1,0 +1,270 @@
+"""The running Lua of a session: its engine, its restart budget, and its calls of the host.
+
+The session decides what an event means; this class makes the events come: it runs the engine, replaces lost workers
+within the budget, and answers what needs no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from moonward.actors.engine import Engine
+from moonward.actors.errors import ReplayDiverged
+from moonward.actors.host.calls import CallOutcome
+from moonward.actors.host.packages import Module
+from moonward.actors.journal.entries import MAIN, Called, ChildEnded, Clocks, Entry, Started
+from moonward.actors.losses import Loss
+from moonward.actors.query import QuerySpec
+from moonward.actors.session_state import SessionState
+from moonward.actors.tape import Outcome, digest_of, name_of
+from moonward.actors.terminal import Completed, ErrorKind, Failed, TerminalState
+from moonward.actors.worker.wire import Broke, CallRequest, Done, Request, RequireRequest
+
+if TYPE_CHECKING:
+    from moonward.actors.limits import Limits
+    from moonward.actors.services import Services
+    from moonward.actors.strand import Strand
+    from moonward.actors.worker_pool import ReadyWorker
+
+BUDGET_REMAINING = "budget.remaining"
+"""The one call that the session answers itself."""
+
+
+class ScriptHost(Protocol):
+    """The session whose Lua this is."""
+
+    state: SessionState
+
+    def entries(self) -> Sequence[Entry]:
+        """Everything recorded so far."""
+
+    def append(self, entry: Entry) -> None:
+        """Record."""
+
+    def when_durable(self, action: Callable[[], None]) -> None:
+        """Run `action` once what is recorded is durable."""
+
+    def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
+        """The Lua waits for answers."""
+
+    def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
+        """The Lua is over."""
+
+    def noted(self, notes: list[list[Any]]) -> None:
+        """Logs, progress, custom metrics."""
+
+    def restarting(self, loss: Loss, count: int) -> None:
+        """A worker was lost and will be replaced."""
+
+
+class Script:
+    """The Lua of one session; `engine` is None while it sleeps. Loop thread only."""
+
+    def __init__(self, services: Services, host: ScriptHost, started: Started, limits: Limits) -> None:
+        self._services = services
+        self._host = host
+        self._started = started
+        self._limits = limits
+        self._in_flight: set[tuple[str, str]] = set()
+        self._budget = services.budget_of(started.session_id)
+        self.engine: Engine | None = None
+        self.is_recovering = False
+
+    @property
+    def restarts(self) -> int:
+        """Workers replaced so far."""
+        return self._budget.restarts
+
+    def run(self, ready: ReadyWorker | None = None) -> None:
+        """Run, or repeat what is recorded and go on. Does nothing when it runs."""
+        if self.engine is None:
+            self.engine = Engine(self._services, self, self._started, self._limits)
+            self.engine.run(ready)
+
+    def stop(self) -> None:
+        """Give every worker up; `run` goes on later."""
+        engine, self.engine = self.engine, None
+        self._in_flight.clear()
+        self.is_recovering = False
+        if engine is not None:
+            engine.stop()
+
+    # -- what the engine tells --------------------------------------------------------------------------------
+
+    def entries(self) -> Sequence[Entry]:
+        """See `EngineHost`."""
+        return self._host.entries()
+
+    def refusal(self, queries: Sequence[QuerySpec], gathered: int) -> str | None:
+        """See `EngineHost`."""
+        return self._host.state.refusal(len(queries) + gathered, self._services.now())
+
+    def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
+        """See `EngineHost`."""
+        self.is_recovering = False
+        self._host.asked(asks)
+
+    def called(self, entry: Called) -> None:
+        """See `EngineHost`."""
+        self._host.append(entry)
+
+    def child_ended(self, strand: str, outcome: Outcome) -> None:
+        """See `EngineHost`."""
+        self._host.append(ChildEnded(strand, outcome.result, outcome.error))
+
+    def noted(self, notes: list[list[Any]]) -> None:
+        """See `EngineHost`."""
+        self._host.noted(notes)
+
+    def diverged(self, error: ReplayDiverged) -> None:
+        """See `EngineHost`."""
+        self._host.ended(Failed(str(error), "diverged"), [])
+
+    def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
+        """See `EngineHost`."""
+        self._services.store.content(digest, done)
+
+    def finished(self, final: Done | Broke) -> None:
+        """See `EngineHost`."""
+        if isinstance(final, Done):
+            try:
+                value = msgspec.json.decode(final.value)
+            except (msgspec.MsgspecError, RecursionError) as error:
+                self._lose(f"an undecodable result: {error}")
+                return
+            self._host.ended(Completed(value), final.clocks)
+        else:
+            text = final.error[: self._limits.max_error_bytes]
+            self._host.ended(Failed(text, self._kind_of(final)), final.clocks)
+
+    def _kind_of(self, final: Broke) -> ErrorKind:
+        if final.kind == "limit":
+            return "limit"
+        if final.kind == "syntax":
+            return "syntax"
+        last = self._host.entries()[-1]
+        refused = isinstance(last, Called) and last.name == "ask" and last.error is not None
+        return "budget" if refused else "lua"
+
+    # -- lost workers -----------------------------------------------------------------------------------------
+
+    def lost(self, strand: str, loss: Loss) -> None:
+        """See `EngineHost`."""
+        engine = self.engine
+        if engine is None:
+            return
+        if loss.is_final:
+            self._give_up(engine, strand, loss, loss.detail)
+            return
+        delay_s: float | None = 0.0
+        if loss.is_charged:
+            delay_s = self._budget.charge(self._services.loop.clock(), len(self._host.entries()))
+        if delay_s is None:
+            self._give_up(engine, strand, loss, f"worker lost, restart budget spent: {loss.detail}")
+            return
+        self.is_recovering = True
+        self._host.restarting(loss, self._budget.restarts)
+        if delay_s == 0.0:
+            engine.restart(strand)
+        else:
+            self._services.loop.call_later(delay_s, lambda: self._again(engine, strand))
+
+    def _again(self, engine: Engine, strand: str) -> None:
+        if self.engine is engine:
+            engine.restart(strand)
+
+    def _give_up(self, engine: Engine, strand: str, loss: Loss, why: str) -> None:
+        if strand != MAIN:
+            engine.give_up(strand, why)
+            return
+        kind: ErrorKind = "crash"
+        if loss.kind in ("limit", "deadline"):
+            kind = "limit"
+        elif loss.kind == "protocol":
+            kind = "protocol"
+        self._host.ended(Failed(why, kind), [])
+
+    def _lose(self, why: str) -> None:
+        assert self.engine is not None
+        self.lost(MAIN, Loss("protocol", why))
+
+    # -- calls of the host ------------------------------------------------------------------------------------
+
+    def calling(self, strand: Strand, sequence: str, request: Request) -> None:
+        """See `EngineHost`."""
+        key = (strand.name, sequence)
+        if key in self._in_flight:
+            return  # asked again by a replacement: the outcome is on its way
+        self._in_flight.add(key)
+        if isinstance(request, RequireRequest):
+            self._require(strand.name, sequence, request)
+        elif isinstance(request, CallRequest) and request.name == BUDGET_REMAINING:
+            remaining = self._host.state.budget_remaining(self._services.now())
+            result = None if remaining is None else msgspec.json.encode(remaining).decode()
+            self._settle(self._key(strand.name, sequence), self._entry(strand.name, request, result=result))
+        elif isinstance(request, CallRequest) and self._services.calls.is_known(request.name):
+            self._host.when_durable(lambda: self._perform(strand.name, sequence, request))
+        else:
+            error = f"{name_of(request)}: no such call of the host"
+            self._settle(self._key(strand.name, sequence), self._entry(strand.name, request, error=error))
+
+    def _key(self, strand: str, sequence: str) -> tuple[Engine | None, str, str]:
+        return self.engine, strand, sequence
+
+    def _perform(self, strand: str, sequence: str, request: CallRequest) -> None:
+        key = self._key(strand, sequence)
+        session_id, calls = self._started.session_id, self._services.calls
+
+        def work() -> CallOutcome:
+            return calls.perform(session_id, sequence, digest_of(request), request.name, bytes(request.args))
+
+        def done(outcome: CallOutcome | None, error: BaseException | None) -> None:
+            if isinstance(error, ReplayDiverged):
+                self.diverged(error)
+            elif outcome is None:
+                self._services.log.error("call.failed", session_id=session_id, name=request.name, error=repr(error))
+                self._settle(key, self._entry(strand, request, error=f"{request.name}: {error}"))
+            else:
+                self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
+
+        self._services.jobs.submit(work, done)
+
+    def _require(self, strand: str, sequence: str, request: RequireRequest) -> None:
+        key = self._key(strand, sequence)
+        find = self._services.find_module
+        paths = [*self._started.packages, *self._services.package_paths]
+
+        def work() -> Module:
+            return find(request.name, paths, self._limits.max_code_bytes)
+
+        def done(module: Module | None, error: BaseException | None) -> None:
+            if module is None:
+                self._settle(key, self._entry(strand, request, error=str(error)))
+            else:
+                digest = self._services.store.keep(module.source)
+                entry = self._entry(strand, request, result=str(module.path), module=digest)
+                self._settle(key, entry, module.source)
+
+        self._services.jobs.submit(work, done)
+
+    @staticmethod
+    def _entry(
+        strand: str,
+        request: Request,
+        *,
+        result: str | None = None,
+        error: str | None = None,
+        module: str | None = None,
+    ) -> Called:
+        return Called(strand, name_of(request), digest_of(request), result, error, module, request.clocks)
+
+    def _settle(
+        self, key: tuple[Engine | None, str, str], entry: Called, body: bytes | None = None
+    ) -> None:
+        engine, strand, sequence = key
+        if engine is not None and engine is self.engine:
+            self._in_flight.discard((strand, sequence))
+            engine.settle(strand, sequence, entry, body)

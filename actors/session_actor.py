@@ -1,0 +1,354 @@
+"""A session: the actor that owns its state, its journal and its Lua. It never blocks.
+
+Each message is validated, then recorded, then applied; what an outsider can observe waits in the outbox until it is
+durable. A new actor on the same journal is the same session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from moonward.actors import feeding
+from moonward.actors.errors import JournalError, RuntimeClosed, SessionRestarting, TransitionError
+from moonward.actors.forking import child_of
+from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
+from moonward.actors.journal.entries import Ask as AskOf
+from moonward.actors.limits import Limits
+from moonward.actors.losses import Loss
+from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
+from moonward.actors.outbox import Outbox
+from moonward.actors.query import QuerySpec
+from moonward.actors.rebuild import rebuild
+from moonward.actors.script import Script
+from moonward.actors.session_state import SessionState
+from moonward.actors.terminal import CLOSED, Cancelled, TerminalState
+from moonward.supervisor.loop_actor import LoopActor
+from moonward.supervisor.reply import Reply
+
+if TYPE_CHECKING:
+    from moonward.actors.services import Services
+    from moonward.actors.worker_pool import ReadyWorker
+
+AGAIN_S = 1.0
+"""Seconds until a running session whose journal failed tries again; arbitrary, a disk needs a while."""
+
+
+class SessionActor(LoopActor):
+    """The actor of one session whose journal is open. `ready` is the worker that a new one adopts."""
+
+    state: SessionState
+
+    def __init__(
+        self,
+        services: Services,
+        session_id: str,
+        *,
+        ready: ReadyWorker | None = None,
+        asleep: bool = False,
+    ) -> None:
+        super().__init__(services.loop, f"session {session_id}")
+        self.session_id = session_id
+        self._services = services
+        self._ready = ready
+        self._asleep = asleep
+        self._outbox = Outbox(services.store, session_id, self._journal_failed)
+        self._waiters: list[Reply[Any]] = []
+        self._end_waiters: list[Reply[Any]] = []
+        self._asks: dict[str, tuple[str, ...]] = {}
+        self._paused_s: float | None = None
+        self.ended_s: float | None = None
+        self.confinement: str | None = ready.hello.confinement if ready is not None else None
+
+    # -- life -------------------------------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """Rebuild the state from the journal, and run the Lua unless asleep or over."""
+        entries = self._services.store.read(self.session_id)
+        started = entries[0]
+        assert isinstance(started, Started)
+        self.started = started
+        self.limits = Limits.of(started.limits, Limits())
+        self._rebuild(entries)
+        self.script = Script(self._services, self, started, self.limits)
+        self._services.registry.joined(self)
+        if self.state.terminal is not None:
+            self.ended_s = self._services.loop.clock()
+        elif not self._asleep:
+            ready, self._ready = self._ready, None
+            self.script.run(ready)
+
+    def _rebuild(self, entries: Sequence[Entry]) -> None:
+        now = self._services.now()
+        self.state = rebuild(entries, now)
+        self._asks = {}
+        if self.state.pending:
+            paused = next(entry for entry in reversed(entries) if isinstance(entry, Paused))
+            self._asks = asks_of(paused)
+        self._paused_s = now.mono_s if self.state.pending else None
+
+    def on_ended(self, reason: BaseException | None) -> None:
+        """Give the workers back and tell everyone who waits."""
+        if hasattr(self, "script"):
+            self.script.stop()
+        elif self._ready is not None:
+            self._ready.process.kill()
+            self._ready.process.close()
+        error: BaseException = RuntimeClosed("the Runtime was closed")
+        if reason is not None:
+            error = SessionRestarting(f"session {self.session_id} is being restarted; try again ({reason})")
+        for reply in [*self._waiters, *self._end_waiters]:
+            reply.fail(error)
+        self._services.registry.left(self)
+
+    def on_refused(self, message: Any) -> None:
+        """A message came too late."""
+        message.reply.fail(SessionRestarting(f"session {self.session_id} is being restarted; try again"))
+
+    @property
+    def has_worker(self) -> bool:
+        """Whether a worker process is held, or on its way."""
+        return self.script.engine is not None
+
+    def hibernate(self) -> None:
+        """Give the worker back while paused; a feed or a wake brings another."""
+        if self.state.pending and self.has_worker:
+            self.script.stop()
+            self.tell_all("hibernated", {})
+
+    def idle_paused_s(self) -> float | None:
+        """Seconds since the pause began or was last fed, or None when not paused with a worker."""
+        if self._paused_s is None or not self.has_worker:
+            return None
+        return self._services.loop.clock() - self._paused_s
+
+    def close(self) -> None:
+        """The Runtime closes: a session that nothing will remember ends as `closed`."""
+        if self.state.terminal is None and not self._services.store.is_durable:
+            self._finish(Cancelled(CLOSED), [])
+
+    # -- messages ---------------------------------------------------------------------------------------------
+
+    def on_receive(self, message: Message) -> None:
+        """Take one message."""
+        if isinstance(message, Feed):
+            if message.take():
+                feeding.feed(self, message)
+        elif isinstance(message, Wait):
+            self._wait(message)
+        elif isinstance(message, Look):
+            self._look(message)
+        elif isinstance(message, Snap):
+            self._snap(message)
+        elif isinstance(message, WaitForEnd):
+            self._wait_for_end(message)
+        elif isinstance(message, Cancel):
+            self._cancel(message)
+        else:
+            self._wake(message)
+
+    def _wait(self, message: Wait) -> None:
+        event = self.state.event()
+        if event is None:
+            self.script.run()
+            self._waiters.append(message.reply)
+        else:
+            self.after(message.reply, event)
+
+    def _wait_for_end(self, message: WaitForEnd) -> None:
+        if self.state.terminal is None:
+            self._end_waiters.append(message.reply)
+        else:
+            self.after(message.reply, self.state.event())
+
+    def _cancel(self, message: Cancel) -> None:
+        if self.state.terminal is not None:
+            error = TransitionError("running or paused", self.state.phase)
+            self.when_durable(lambda: _settle(message.reply.fail, error))
+            return
+        self._finish(Cancelled(message.reason), [])
+        self.after(message.reply, self.state.event())
+
+    def _wake(self, message: Wake) -> None:
+        if self.state.terminal is not None:
+            message.reply.fail(TransitionError("running or paused", self.state.phase))
+            return
+        self.wake()
+        self.after(message.reply, None)
+
+    def _look(self, message: Look[Any]) -> None:
+        try:
+            value = message.read(self.state, self._services.now())
+        except Exception as error:
+            message.reply.fail(error)
+            return
+        self.after(message.reply, value)
+
+    def _snap(self, message: Snap) -> None:
+        shot = self.state.snapshot(message.filter, message.history, self._services.now())
+        shot["residency"] = self.residency
+        shot["restarts"] = self.script.restarts
+        shot["confinement"] = self.confinement
+        self.after(message.reply, shot)
+
+    @property
+    def residency(self) -> str:
+        """Where the session is: `live`, `hibernated`, `recovering` or `ended`."""
+        if self.state.terminal is not None:
+            return "ended"
+        if not self.has_worker:
+            return "hibernated"
+        return "recovering" if self.script.is_recovering else "live"
+
+    # -- what feeding uses ------------------------------------------------------------------------------------
+
+    def now(self) -> Any:
+        """The current instant."""
+        return self._services.now()
+
+    def wait_next(self, reply: Reply[Any]) -> None:
+        """Complete `reply` with the next pause, or the end."""
+        self._waiters.append(reply)
+
+    def fed(self) -> None:
+        """An answer was accepted."""
+        if self._paused_s is not None:
+            self._paused_s = self._services.loop.clock()
+
+    def resume(self) -> None:
+        """Every pending query has its answer: the Lua goes on."""
+        texts = self.state.answers_of_pause()
+        self.tell_all("resumed", {})
+        self._paused_s = None
+        engine = self.script.engine
+        if engine is None:
+            self.wake()
+        else:
+            engine.resume(self._asks, texts)
+
+    def wake(self) -> None:
+        """Have a worker."""
+        if not self.has_worker:
+            self.tell_all("woken", {})
+            self.script.run()
+
+    # -- what the script tells --------------------------------------------------------------------------------
+
+    def entries(self) -> Sequence[Entry]:
+        """Everything recorded so far."""
+        return self._services.store.read(self.session_id)
+
+    def append(self, entry: Entry) -> None:
+        """Record an entry."""
+        self._outbox.append(entry, self.state.phase)
+
+    def when_durable(self, action: Callable[[], None]) -> None:
+        """Run `action` once what is recorded is durable."""
+        self._outbox.then(action)
+
+    def after(self, reply: Reply[Any], value: Any) -> None:
+        """Complete `reply` once what is recorded is durable."""
+        self._outbox.then(lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error))
+
+    def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
+        """The Lua waits for answers: the session is paused."""
+        now = self._services.now()
+        state = self.state
+        queries = state.issue([(child_of(strand), specs) for strand, specs, _ in asks])
+        state.pause(queries, now)
+        entry = Paused(
+            queries, [AskOf(strand, len(specs), clocks) for strand, specs, clocks in asks], now.wall_ms, state.view()
+        )
+        self._asks = asks_of(entry)
+        self._paused_s = now.mono_s
+        self.append(entry)
+        event = state.event()
+        self.tell_all("paused", {"queries": queries})
+        waiters, self._waiters = self._waiters, []
+        for reply in waiters:
+            self.after(reply, event)
+
+    def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
+        """The Lua is over."""
+        self._finish(terminal, clocks)
+
+    def _finish(self, terminal: TerminalState, clocks: Clocks) -> None:
+        now = self._services.now()
+        self.script.stop()
+        self.state.end(terminal, now)
+        self.append(Ended(terminal, now.wall_ms, self.state.view(), clocks))
+        self._paused_s = None
+        self.ended_s = now.mono_s
+        self._services.budgets.pop(self.session_id, None)
+        event = self.state.event()
+        self.tell_all("finished", {"phase": self.state.phase, "state": terminal})
+        waiters, self._waiters = [*self._waiters, *self._end_waiters], []
+        self._end_waiters = []
+        for reply in waiters:
+            self.after(reply, event)
+
+    def noted(self, notes: list[list[Any]]) -> None:
+        """Logs, progress and custom metrics: shown as they come."""
+        at_ms = self._services.now().wall_ms
+        for note in notes:
+            self._note(note, at_ms)
+
+    def _note(self, note: list[Any], at_ms: int) -> None:
+        kind = note[0] if note else None
+        if kind == "log" and len(note) == 4 and all(isinstance(part, str) for part in note):
+            message = note[3][: self.limits.max_log_bytes]
+            self.state.log(note[1], note[2], message, at_ms)
+            self._services.show(self.session_id, "log", {"level": note[1], "source": note[2], "message": message})
+        elif kind == "progress" and len(note) == 4:
+            self.state.set_progress(note[1], note[2], note[3])
+            data = {"step": note[1], "total": note[2], "message": note[3]}
+            self._services.show(self.session_id, "progress", data)
+        elif kind == "stat" and len(note) == 3 and isinstance(note[1], str):
+            self.state.record(note[1], note[2])
+
+    def restarting(self, loss: Loss, count: int) -> None:
+        """A worker was lost and is being replaced."""
+        now = self._services.now()
+        self.state.log("warn", "engine", f"worker lost and replaced: {loss.detail}", now.wall_ms)
+        self.tell_all("restarted", {"reason": loss.kind, "detail": loss.detail, "count": count})
+
+    def tell_all(self, kind: str, data: dict[str, Any]) -> None:
+        """An event for the observers, once its causes are durable."""
+        if self._outbox.is_clear:
+            self._services.show(self.session_id, kind, data)
+        else:
+            self._outbox.then(lambda: self._services.show(self.session_id, kind, data))
+
+    def _journal_failed(self, error: BaseException) -> None:
+        """A commit failed: go back to what is durable, and try again later."""
+        self._services.log.error("journal.failed", session_id=self.session_id, error=str(error))
+        self.script.stop()
+        try:
+            entries = self._services.store.read(self.session_id)
+        except Exception:
+            entries = []
+        if not entries:  # not even its start is there
+            self.end(error if isinstance(error, JournalError) else JournalError(str(error)))
+            return
+        self._rebuild(entries)
+        self.ended_s = None
+        if not self.state.pending:
+            self.loop.call_later(AGAIN_S, self._run_again)
+
+    def _run_again(self) -> None:
+        if not self.has_ended and self.state.terminal is None:
+            self.script.run()
+
+
+def asks_of(paused: Paused) -> dict[str, tuple[str, ...]]:
+    """Which strand waits for which queries."""
+    asks: dict[str, tuple[str, ...]] = {}
+    at = 0
+    for ask in paused.asks:
+        asks[ask.strand] = tuple(query.id for query in paused.queries[at : at + ask.count])
+        at += ask.count
+    return asks
+
+
+def _settle(outcome: Callable[[Any], Any], value: Any) -> None:
+    outcome(value)
