@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from moonward.actors.errors import AmbiguousQuery, MoonwardError
-from moonward.actors.interaction import Accepted, Finished
-from moonward.actors.interaction import Paused as PausedEvent
-from moonward.actors.journal.entries import Answered, Batch, Paused
+from moonward.actors.interaction import Accepted
+from moonward.actors.journal.entries import Answered, Batch
 from moonward.actors.query import QueryResponse
 from moonward.actors.session_state import Repeat
 
@@ -49,7 +48,15 @@ def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, Que
 def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryResponse]]) -> None:
     now = session.now()
     answers = [
-        Answered(query_id, response.response, now.wall_ms, response.usage, response.idempotency_key)
+        Answered(
+            query_id,
+            response.response,
+            now.wall_ms,
+            response.usage,
+            response.idempotency_key,
+            response.query_id is not None,
+            len(fresh),
+        )
         for query_id, response in fresh
     ]
     remaining = 0
@@ -81,17 +88,8 @@ def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:
     if repeat.remaining:
         session.after(message.reply, Accepted(repeat.remaining))
         return
-    outcome = _outcome_after(session, repeat.pause_no)
+    outcome = session.state.event_after(repeat.pause_no)
     if outcome is None:
         session.wait_next(message.reply)
     else:
         session.after(message.reply, outcome)
-
-
-def _outcome_after(session: SessionActor, pause_no: int) -> Any:
-    """What followed the pause with this number, counted from 0; None if it is not there yet."""
-    pauses = [entry for entry in session.entries() if isinstance(entry, Paused)]
-    if pause_no + 1 < len(pauses):
-        return PausedEvent(tuple(pauses[pause_no + 1].queries))
-    event = session.state.event()
-    return event if isinstance(event, Finished) else None

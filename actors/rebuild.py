@@ -8,7 +8,7 @@ from typing import assert_never
 import msgspec
 
 from moonward.actors.errors import FeedError, JournalError, TransitionError
-from moonward.actors.journal.entries import Answered, Called, ChildEnded, Ended, Entry, Paused, Started
+from moonward.actors.journal.entries import Answered, Batch, Called, ChildEnded, Ended, Entry, Paused, Started
 from moonward.actors.session_state import Instant, SessionState
 
 
@@ -36,6 +36,9 @@ def _apply(state: SessionState, entry: Entry, at: Instant) -> None:
     match entry:
         case Answered(at_ms=at_ms):
             state.answer(entry, Instant(at_ms, at.mono_s))
+        case Batch(answers=answers):
+            for answer in answers:
+                state.answer(answer, Instant(answer.at_ms, at.mono_s))
         case Paused(queries=queries, at_ms=at_ms, view=view):
             state.pause(queries, Instant(at_ms, at.mono_s))
             state.restore_view(view)

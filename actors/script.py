@@ -100,7 +100,7 @@ class Script:
 
     def refusal(self, queries: Sequence[QuerySpec], gathered: int) -> str | None:
         """See `EngineHost`."""
-        return self._host.state.refusal(len(queries) + gathered, self._services.now())
+        return self._host.state.refusal(len(queries), self._services.now(), gathered)
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """See `EngineHost`."""

@@ -276,7 +276,7 @@ class SessionActor(LoopActor):
         now = self._services.now()
         self.script.stop()
         self.state.end(terminal, now)
-        self.append(Ended(terminal, now.wall_ms, self.state.view(), clocks))
+        self.append(Ended(terminal, self.state.wall_ms(now), self.state.view(), clocks))
         self._paused_s = None
         self.ended_s = now.mono_s
         self._services.budgets.pop(self.session_id, None)

@@ -65,13 +65,15 @@ class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag="paused"):
 
 
 class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag="answered"):
-    """An accepted answer."""
+    """An accepted answer. `named`: the host gave the query's id. `batch`: how many were accepted together."""
 
     query_id: str
     response: str
     at_ms: int
     usage: TokenUsage | None = None
     key: str | None = None
+    named: bool = True
+    batch: int = 1
 
 
 class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag="batch"):
