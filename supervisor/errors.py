@@ -9,8 +9,14 @@ MoonwardError
     ├── ChildRunning          the call needs a child that does not run
     ├── ChildRestarting       the call needs a child that is not being restarted
     ├── ChildNotFound         no specification with that id
-    └── SupervisorStopped     the supervisor has ended
+    ├── SupervisorStopped     the supervisor has ended
+    └── Exit                  raised by an actor: end with this reason
+        └── GaveUp            the supervisor has spent its restart budget
 """
+
+from __future__ import annotations
+
+from typing import Literal
 
 
 class MoonwardError(Exception):
@@ -54,3 +60,17 @@ class ChildNotFound(SupervisionError, KeyError):
 
 class SupervisorStopped(SupervisionError):
     """The supervisor has ended, by itself or because it was told to. Trying again cannot help."""
+
+
+class Exit(SupervisionError):
+    """Raised in an actor's handler: it ends, and its supervisor sees this kind of end instead of a failure."""
+
+    def __init__(
+        self, detail: str = "", kind: Literal["normal", "shutdown", "abnormal"] = "shutdown"
+    ) -> None:
+        super().__init__(detail)
+        self.kind = kind
+
+
+class GaveUp(Exit):
+    """More restarts than the budget allows; the last failure is chained. Its parent decides what helps."""

@@ -114,6 +114,24 @@ class LoopActor(pykka.Actor):
     def on_ended(self, reason: BaseException | None) -> None:
         """Hook: give back what this actor holds. `reason` is None when it was asked to end."""
 
+    def begin_ready(self, ready: Callable[[], None]) -> None:
+        """Hook for a supervisor: call `ready` once this actor can serve. By default it can after `launch`.
+
+        An actor that finds out that it cannot ends itself instead.
+        """
+        ready()
+
+    def begin_end(self, done: Callable[[], None]) -> None:
+        """Hook for a supervisor: finish in order, without blocking, then call `done`, which ends this actor.
+
+        By default there is nothing to finish. The supervisor's patience is limited: see `kill`.
+        """
+        done()
+
+    def kill(self) -> None:
+        """Hook for a supervisor: end now, the time for `begin_end` is over. Must end the actor before long."""
+        self.end(None)
+
     def on_refused(self, message: Any) -> None:
         """Hook: `message` came after the end. Whoever waits for an answer to it should be told."""
 
