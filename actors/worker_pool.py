@@ -1,0 +1,349 @@
+"""Keeps workers ready: forked, confined, a VM in each, greeted. Taking one costs no fork.
+
+    take ──▶ idle worker, at once          fill ──▶ zygote ──▶ starting ── hello ──▶ waiting taker, else idle
+         └─▶ waiting, until one is ready
+
+Guarantees:
+- Each `done` of `take` is called exactly once, on the loop: with a worker that said a valid hello, or an error.
+- A worker that greets late, wrongly or with too little confinement is killed and never handed out.
+- The loss of the zygote is no taker's loss: another one is started, at first at once, then with growing delays.
+- When this actor ends by a fault, the workers that were taken go on; the zygote ends with the last of them.
+
+Loop thread only.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from moonward.actors.errors import (
+    RuntimeClosed,
+    RuntimeUnsupported,
+    StartTimeout,
+    WorkerError,
+)
+from moonward.actors.greeting import Greeting, ReadyWorker, Taken
+from moonward.actors.worker.confine import FULL
+from moonward.actors.worker_process import ExitStatus, WorkerProcess
+from moonward.actors.zygote_process import Spawned, ZygoteProcess
+from moonward.supervisor.loop import Loop, Timer
+from moonward.supervisor.loop_actor import LoopActor
+
+DEFAULT_MEMORY_BYTES = 128 << 20
+"""Memory of a warm worker's VM: the default of `Limits.memory_bytes`."""
+
+MAX_STARTING = 8
+"""Workers that are being started at once. They share the processors with the sessions: more makes none faster."""
+
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
+"""Delay before the second attempt after a failure, doubled up to the longest. Arbitrary."""
+
+EventSink = Callable[[str, dict[str, Any]], None]
+
+
+class Spawner(Protocol):
+    """What the pool needs of a zygote; see `ZygoteProcess`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def is_ready(self) -> bool: ...
+
+    def spawn(self, memory_bytes: int, done: Spawned) -> None: ...
+
+    def retire(self) -> None: ...
+
+    def close(self, timeout_s: float = ..., done: Callable[[], None] = ...) -> None: ...
+
+
+SpawnerFactory = Callable[[Callable[[WorkerError], None], Callable[[str], None]], Spawner]
+"""Starts a zygote, given `on_lost` and `on_stderr`. Raises `OSError`."""
+
+
+class Backoff:
+    """Delays between attempts: none before the second, then doubled, with jitter; `reset` after a success."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+
+    def reset(self) -> None:
+        """It worked."""
+        self.failures = 0
+
+    def next_s(self) -> float:
+        """It failed: seconds to wait."""
+        self.failures += 1
+        if self.failures == 1:
+            return 0.0
+        longest_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.failures - 2, 16))
+        return longest_s * random.uniform(0.5, 1.0)
+
+
+class _Waiting:
+    """Someone who takes a worker as soon as there is one."""
+
+    __slots__ = ("done", "memory_bytes", "since_s")
+
+    def __init__(self, memory_bytes: int, done: Taken, since_s: float) -> None:
+        self.memory_bytes = memory_bytes
+        self.done = done
+        self.since_s = since_s
+
+
+class WorkerPool(LoopActor):
+    """The pool; an actor that is launched on `loop` and whose methods are called there.
+
+    `warm`: workers kept ready. `on_event(name, fields)` hears `zygote_started`, `zygote_lost`, `worker_failed`
+    (one that never became ready), `worker_lost` (an idle one) and `worker_stderr`.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        warm: int,
+        *,
+        start_timeout_s: float = 10.0,
+        on_event: EventSink = lambda _name, _fields: None,
+        require_confinement: bool = False,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        spawner: SpawnerFactory | None = None,
+        name: str = "pool",
+    ) -> None:
+        super().__init__(loop, name)
+        self._warm = warm
+        self._start_timeout_s = start_timeout_s
+        self._tell = on_event
+        self._require_confinement = require_confinement
+        self._memory_bytes = memory_bytes
+        self._new_spawner = spawner or self._new_zygote
+        self._zygote: Spawner | None = None
+        self._zygote_timer: Timer | None = None
+        self._zygote_backoff = Backoff()
+        self._warm_timer: Timer | None = None
+        self._warm_backoff = Backoff()
+        self._wait_timer: Timer | None = None
+        self._last_ready_s = 0.0
+        self._idle: deque[ReadyWorker] = deque()
+        self._asked = 0
+        self._greeting: dict[WorkerProcess, Greeting] = {}
+        self._waiting: deque[_Waiting] = deque()
+        self._closing = False
+        self._counts = {"zygotes": 0, "started": 0, "failed": 0, "taken": 0}
+        self._confinement: str | None = None
+
+    def on_start(self) -> None:
+        """Start the zygote and the first warm workers; none of them is awaited."""
+        self._start_zygote()
+
+    def take(self, memory_bytes: int, done: Taken) -> None:
+        """Give a ready worker to `done`: at once if one is idle. Its limits fit a VM of `memory_bytes`."""
+        if self._ended or self._closing:
+            done(None, RuntimeClosed("the worker pool has ended"))
+            return
+        while self._idle:
+            ready = self._idle.popleft()
+            if not ready.process.has_exited:
+                self._hand_over(ready, memory_bytes, done)
+                self.loop.post(self._fill)  # after what the taker does first
+                return
+        self._waiting.append(_Waiting(memory_bytes, done, self.loop.clock()))
+        self._await_progress()
+        self._fill()
+
+    def stats(self) -> dict[str, Any]:
+        """Numbers for people: workers idle, starting, asked for; takers waiting; the zygote; counts since start."""
+        return {
+            "idle": len(self._idle),
+            "starting": self._asked + len(self._greeting),
+            "waiting": len(self._waiting),
+            "warm": self._warm,
+            "zygote_pid": self._zygote.pid if self._zygote is not None else None,
+            "confinement": self._confinement,
+            **self._counts,
+        }
+
+    def close(self, timeout_s: float, done: Callable[[], None]) -> None:
+        """End the zygote and every worker, those that were taken too; `done()` when they are gone or killed."""
+        if self._ended:
+            done()
+            return
+        self._closing = True
+        zygote, self._zygote = self._zygote, None
+        self.end()
+        if zygote is None:
+            done()
+        else:
+            zygote.close(timeout_s, done)
+
+    def on_ended(self, reason: BaseException | None) -> None:
+        """Kill what is not taken; leave the taken ones to their sessions."""
+        for timer in (self._zygote_timer, self._warm_timer, self._wait_timer):
+            if timer is not None:
+                timer.cancel()
+        idle, self._idle = self._idle, deque()
+        for ready in idle:
+            ready.process.close()
+        greeting, self._greeting = self._greeting, {}
+        for process, each in greeting.items():
+            each.cancel()
+            process.close()
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.retire()
+        self._fail_waiting(RuntimeClosed("the worker pool has ended"))
+
+    # -- the zygote ----------------------------------------------------------------------------------------------
+
+    def _new_zygote(
+        self, on_lost: Callable[[WorkerError], None], on_stderr: Callable[[str], None]
+    ) -> Spawner:
+        return ZygoteProcess(self.loop, on_lost, on_stderr=on_stderr, start_timeout_s=self._start_timeout_s)
+
+    def _start_zygote(self) -> None:
+        self._zygote_timer = None
+        if self._ended or self._closing:
+            return
+        try:
+            self._zygote = self._new_spawner(
+                self._on_zygote_lost, lambda text: self._tell("worker_stderr", {"text": text})
+            )
+        except OSError as error:
+            self._on_no_zygote(WorkerError(f"the zygote could not be started: {error}"), True)  # noqa: FBT003
+            return
+        self._counts["zygotes"] += 1
+        self._tell("zygote_started", {"pid": self._zygote.pid})
+        self._fill()
+
+    def _on_zygote_lost(self, reason: WorkerError) -> None:
+        zygote, self._zygote = self._zygote, None
+        self._on_no_zygote(reason, zygote is None or not zygote.is_ready)
+
+    def _on_no_zygote(self, reason: WorkerError, never_ready: bool) -> None:
+        delay_s = self._zygote_backoff.next_s()
+        self._tell("zygote_lost", {"reason": str(reason), "retry_in_s": delay_s})
+        if self._ended or self._closing:
+            return
+        if never_ready and self._zygote_backoff.failures > 1:  # not an accident: waiting will not help
+            self._fail_waiting(reason)
+        self._zygote_timer = self.loop.call_later(delay_s, self._start_zygote)
+
+    # -- starting workers ----------------------------------------------------------------------------------------
+
+    def _fill(self) -> None:
+        """Ask for as many workers as takers and the warm level want."""
+        zygote = self._zygote
+        if self._ended or zygote is None:
+            return
+        wanted = len(self._waiting)
+        if self._warm_timer is None:
+            wanted += max(0, self._warm - len(self._idle))
+        starting = self._asked + len(self._greeting)
+        for _ in range(min(wanted, MAX_STARTING) - starting):
+            self._asked += 1
+            zygote.spawn(self._memory_bytes, lambda process, error: self._on_spawned(zygote, process, error))
+
+    def _on_spawned(self, zygote: Spawner, process: WorkerProcess | None, error: Exception | None) -> None:
+        self._asked -= 1
+        if process is None:
+            if zygote is self._zygote:  # a lost zygote has its own way to be made good
+                self._on_failed(error or WorkerError("no worker"))
+            return
+        if self._ended:
+            process.close()
+            return
+        self._greeting[process] = Greeting(
+            self.loop,
+            process,
+            self._start_timeout_s,
+            lambda ready, error: self._on_greeted(process, ready, error),
+        )
+
+    def _on_greeted(self, process: WorkerProcess, ready: ReadyWorker | None, error: Exception | None) -> None:
+        del self._greeting[process]
+        if ready is not None and self._require_confinement and ready.hello.confinement != FULL:
+            error = RuntimeUnsupported(
+                f"confinement is required, this machine gives {ready.hello.confinement!r}"
+            )
+        if ready is None or error is not None:
+            lost_with_zygote = process.exit_status is not None and process.exit_status.zygote_lost
+            process.close()
+            if not lost_with_zygote:
+                self._on_failed(error or WorkerError("no worker"))
+            return
+        self._on_ready(ready)
+
+    def _on_ready(self, ready: ReadyWorker) -> None:
+        self._counts["started"] += 1
+        self._confinement = ready.hello.confinement
+        self._last_ready_s = self.loop.clock()
+        self._zygote_backoff.reset()
+        self._warm_backoff.reset()
+        if self._waiting:
+            waiting = self._waiting.popleft()
+            self._hand_over(ready, waiting.memory_bytes, waiting.done)
+        else:
+            self._idle.append(ready)
+            ready.process.on_exit(lambda status: self._on_idle_exit(ready, status))
+        self._fill()
+
+    def _on_failed(self, error: Exception) -> None:
+        """A worker did not become ready. One taker, if there is one, is told; the warm level waits a while."""
+        self._counts["failed"] += 1
+        self._tell("worker_failed", {"reason": str(error)})
+        if self._waiting:
+            self._waiting.popleft().done(None, error)
+        self._warm_later()
+        self._fill()
+
+    def _on_idle_exit(self, ready: ReadyWorker, status: ExitStatus) -> None:
+        if self._ended or ready not in self._idle:
+            return
+        self._idle.remove(ready)
+        ready.process.close()
+        self._tell("worker_lost", {"pid": ready.process.pid, "status": str(status)})
+        if not status.zygote_lost:
+            self._warm_later()
+        self._fill()
+
+    def _warm_later(self) -> None:
+        if self._warm_timer is None:
+            self._warm_timer = self.loop.call_later(self._warm_backoff.next_s(), self._warm_again)
+
+    def _warm_again(self) -> None:
+        self._warm_timer = None
+        self._fill()
+
+    # -- takers --------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, ready: ReadyWorker, memory_bytes: int, done: Taken) -> None:
+        self._counts["taken"] += 1
+        ready.process.set_memory_limit(memory_bytes)
+        done(ready, None)
+
+    def _fail_waiting(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            each.done(None, error)
+
+    def _await_progress(self) -> None:
+        """Let the oldest taker fail when nothing became ready for twice the time that one worker may take."""
+        if self._wait_timer is None and self._waiting:
+            patience_s = 2 * self._start_timeout_s
+            since_s = max(self._waiting[0].since_s, self._last_ready_s)
+            self._wait_timer = self.loop.call_later(
+                since_s + patience_s - self.loop.clock(), self._check_progress
+            )
+
+    def _check_progress(self) -> None:
+        self._wait_timer = None
+        patience_s = 2 * self._start_timeout_s
+        now_s = self.loop.clock()
+        while self._waiting and now_s - max(self._waiting[0].since_s, self._last_ready_s) >= patience_s:
+            self._waiting.popleft().done(
+                None, StartTimeout(f"no worker became ready within {patience_s:g} s")
+            )
+        self._await_progress()
