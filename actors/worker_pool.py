@@ -32,6 +32,8 @@ from moonward.actors.zygote_process import Spawned, ZygoteProcess
 from moonward.supervisor.loop import Loop, Timer
 from moonward.supervisor.loop_actor import LoopActor
 
+__all__ = ["ReadyWorker", "Taken", "WorkerPool"]
+
 DEFAULT_MEMORY_BYTES = 128 << 20
 """Memory of a warm worker's VM: the default of `Limits.memory_bytes`."""
 

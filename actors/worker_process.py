@@ -111,10 +111,13 @@ class WorkerProcess:
         except OSError:
             return 0.0
 
-    def set_cpu_limit(self, seconds_more: float) -> None:
+    def set_cpu_limit(self, seconds_more: float | None) -> None:
         """Let the process use that many more seconds of CPU, rounded up to a whole one; past them it is killed
-        with SIGXCPU. Harmless when it has ended."""
-        self._set_limit(resource.RLIMIT_CPU, math.ceil(self.cpu_seconds() + seconds_more))
+        with SIGXCPU. None lifts the limit: there is none at first. Harmless when it has ended."""
+        if seconds_more is None:
+            self._set_limit(resource.RLIMIT_CPU, resource.RLIM_INFINITY)
+        else:
+            self._set_limit(resource.RLIMIT_CPU, math.ceil(self.cpu_seconds() + seconds_more))
 
     def set_memory_limit(self, memory_bytes: int) -> None:
         """Fit the limit of the address space to a VM of that size. Harmless when the process has ended."""
@@ -128,7 +131,7 @@ class WorkerProcess:
         try:
             _, hard = resource.prlimit(self.pid, what)
             if hard != resource.RLIM_INFINITY:
-                soft = min(soft, hard)
+                soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)
             resource.prlimit(self.pid, what, (soft, hard))
         except ProcessLookupError:
             pass

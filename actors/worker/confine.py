@@ -3,9 +3,9 @@
 Applied by the worker itself, right after the fork: single-threaded, before any script. Layers, each of which holds
 when another is missing:
 - it dies with its parent, cannot gain privileges, has no capabilities, cannot be looked into, leaves no core;
-- its address space and CPU time are limited (soft limits, which the host moves; nothing here can raise them:
-  seccomp refuses the call), it can open no descriptor at all, yields the processor to all others (nice 19) and is
-  the first to go when memory runs out;
+- its address space is limited, and its CPU time while the host says so (soft limits, which the host moves; a worker
+  cannot: seccomp refuses the call), it can open no descriptor at all, yields the processor to all others (nice 19)
+  and is the first to go when memory runs out;
 - Landlock: no files, no TCP, no signals to others; seccomp: a list of calls, death for any other.
 
 Only the last two can be missing (kernel, or a container's policy). `apply` then says so and goes on; whether that
@@ -32,9 +32,6 @@ from moonward.actors.worker.seccomp import Program, enforce_filter, has_seccomp
 
 HEADROOM_BYTES = 512 << 20
 """Address space beyond the VM's memory: interpreter, libraries, buffers. Measured use is 60 MiB."""
-
-START_CPU_S = 60
-"""CPU seconds before the host sets the limit of the first slice. Arbitrary; a VM is built in a millisecond."""
 
 NICENESS = 19
 """A neighbour's feed beside four busy sessions on two cores: 130 ms at nice 0, 64 at 10, 32 at 19."""
@@ -89,7 +86,6 @@ class Confinement:
         _limit(resource.RLIMIT_CORE, 0, 0)
         _limit(resource.RLIMIT_FSIZE, 0, 0)
         _limit(resource.RLIMIT_NOFILE, 3, 3)
-        _limit(resource.RLIMIT_CPU, START_CPU_S, None)
         _limit(resource.RLIMIT_AS, memory_bytes + HEADROOM_BYTES, None)
         if self._program is not None and enforce_filter(self._kernel, self._program):
             layers.append("seccomp")

@@ -2,8 +2,9 @@
 
 import os
 
-from moonward.actors.worker.wire import PROTOCOL, Hello, frame
 import msgspec
+
+from moonward.actors.worker.wire import PROTOCOL, Hello, frame
 
 
 def hello_frame(confinement, protocol=PROTOCOL):
