@@ -2,6 +2,7 @@
 #
 #   make demo    run the example strategy to its end, with answers from a file
 #   make test    build the wheel, install it, run the tests on it from outside the tree
+#   make docs    write again the pages that are drawn from the sources
 #   make check   ruff, mypy and the tests on an editable install
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
@@ -20,7 +21,7 @@ TEST_VENV := .venv-test
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found demo dev test check lint types wheel chaos hostile clean $(VENV)/sources
+.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile clean $(VENV)/sources
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -81,6 +82,9 @@ test: wheel
 		$(CURDIR)/$(TEST_VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
 
 # --- longer --------------------------------------------------------------------------------------------------------
+
+docs: $(VENV)/demo-installed
+	$(VENV)/bin/python -P docs/render.py
 
 chaos: $(VENV)/dev-installed
 	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest -m "chaos or soak" --timeout=1800 $(PYTEST_ARGS)

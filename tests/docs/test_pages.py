@@ -1,0 +1,38 @@
+"""The documentation says what the sources say, and its links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def render(tree: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("render_docs", tree / "docs" / "render.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "states.md"])
+def test_a_drawn_page_is_up_to_date(tree: Path, render: ModuleType, name: str) -> None:
+    assert (tree / "docs" / name).read_text() == render.PAGES[name](), "run: make docs"
+
+
+def test_every_link_between_the_documents_leads_to_a_file(tree: Path) -> None:
+    pages = [
+        *sorted(tree.glob("*.md")),
+        *sorted((tree / "docs").rglob("*.md")),
+        *tree.glob("examples/**/*.md"),
+    ]
+    assert len(pages) > 5
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+            if not target.startswith(("http://", "https://", "mailto:")):
+                assert (page.parent / target).exists(), f"{page.name} links to {target}"
