@@ -11,6 +11,7 @@ MoonwardError
 ├── WorkerError
 │   ├── WorkerCrashed, ProtocolError, StartTimeout
 ├── JournalError
+│   └── Fenced                         this host has lost a session to another
 ├── ReplayDiverged
 ├── PackageError
 ├── CallError                          what a script asked of the host is wrong; raised in Lua
@@ -143,6 +144,10 @@ class StartTimeout(WorkerError):
 
 class JournalError(MoonwardError):
     """The journal could not be read or written; nothing was acknowledged. Helps once the cause is gone."""
+
+
+class Fenced(JournalError):
+    """Another host has taken the session over; nothing was written. The host must stop: trying again cannot help."""
 
 
 class ReplayDiverged(MoonwardError):

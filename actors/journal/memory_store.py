@@ -7,6 +7,7 @@ from hashlib import sha256
 
 from moonward.actors.errors import JournalError, RuntimeClosed, SessionNotFound
 from moonward.actors.journal.entries import Entry, Started
+from moonward.actors.journal.outline import outline
 from moonward.actors.journal.store import (
     TERMINAL,
     Done,
@@ -26,8 +27,8 @@ class _Held:
 
     __slots__ = ("entries", "notes", "phase")
 
-    def __init__(self, entry: Started) -> None:
-        self.entries: Entries = [entry]
+    def __init__(self, entries: Entries) -> None:
+        self.entries = entries
         self.phase = "running"
         self.notes: Notes = []
 
@@ -49,11 +50,11 @@ class MemoryStore:
     def create(self, session_id: str, entry: Started, when_durable: Told | None = None) -> None:
         """See `Store`."""
         self._check_open()
-        if session_id in self._held:
-            raise JournalError(f"session {session_id!r} exists already")
-        self._held[session_id] = _Held(entry)
+        failure = self._why_not(session_id, [entry.prelude] if entry.prelude else [])
+        if failure is None:
+            self._held[session_id] = _Held([entry])
         if when_durable is not None:
-            when_durable(None)
+            when_durable(failure)
 
     def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
         """See `Store`."""
@@ -67,6 +68,22 @@ class MemoryStore:
         held.phase = phase
         if when_durable is not None:
             when_durable(None)
+
+    def restore(self, session_id: str, entries: Entries, done: Told) -> None:
+        """See `Store`."""
+        try:
+            self._check_open()
+            found = outline(session_id, entries)
+        except (JournalError, RuntimeClosed) as error:
+            done(error)
+            return
+        failure = self._why_not(session_id, found.contents)
+        if failure is not None:
+            done(failure)
+            return
+        held = self._held[session_id] = _Held(entries.copy())
+        held.phase = found.phase
+        done(None)
 
     def read(self, session_id: str) -> Sequence[Entry]:
         """See `Store`."""
@@ -162,6 +179,14 @@ class MemoryStore:
         self._held.clear()
         self._contents.clear()
         done(None)
+
+    def _why_not(self, session_id: str, contents: Sequence[str]) -> JournalError | None:
+        if session_id in self._held:
+            return JournalError(f"session {session_id!r} exists already")
+        for name in contents:
+            if name not in self._contents:
+                return JournalError(f"no content with SHA-256 {name}: keep it before naming it")
+        return None
 
     def _find(self, session_id: str) -> _Held:
         self._check_open()

@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from moonward.actors.journal.entries import Entry, Started
+from moonward.actors.journal.entries import Called, Entry, Started
 
 T = TypeVar("T")
 
@@ -71,13 +71,24 @@ class Store(Protocol):
         """Whether sessions outlive the Runtime."""
 
     def create(self, session_id: str, entry: Started, when_durable: Told | None = None) -> None:
-        """Begin a session with its entry 0; it is open, and this host's. `JournalError` for an id that is taken."""
+        """Begin a session with its entry 0; it is open, and this host's.
+
+        `when_durable` gets a `JournalError` for an id that is taken, or a prelude that was not kept.
+        Raises `JournalError` when the entry cannot be written.
+        """
 
     def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
         """Add to an open session, which is then in `phase`.
 
         Raises `SessionNotFound` when it is not open here, `JournalError` when the entry cannot be written or
         the session has ended; nothing was changed then.
+        """
+
+    def restore(self, session_id: str, entries: Entries, done: Told) -> None:
+        """Write a whole session at once, or nothing: one that was forked or imported.
+
+        Its phase is what its entries say. It is this host's unless it has ended, and not open.
+        `JournalError` for an id that is taken, entries that are no session, or contents that were not kept.
         """
 
     def read(self, session_id: str) -> Sequence[Entry]:
@@ -128,6 +139,13 @@ class Store(Protocol):
 
         `done` comes after every other callback, or with a `JournalError` after `timeout_s` seconds.
         """
+
+
+def content_of(entry: Entry) -> str | None:
+    """SHA-256 of the content that `entry` names, if it names one."""
+    if isinstance(entry, Started):
+        return entry.prelude or None
+    return entry.module if isinstance(entry, Called) else None
 
 
 def last_time(entry: Entry) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from moonward.actors.journal.entries import (
     Answered,
     Ask,
@@ -16,7 +18,8 @@ from moonward.actors.journal.entries import (
 from moonward.actors.query import LlmQuery, TokenUsage
 from moonward.actors.terminal import Completed
 
-PRELUDE = "0" * 64
+PRELUDE_BODY = b"-- a prelude"
+PRELUDE = sha256(PRELUDE_BODY).hexdigest()
 
 
 def started(

@@ -1,0 +1,77 @@
+"""Which hosts of a journal are alive: each holds a lock on a byte of its own in one file beside the journal.
+
+The byte's offset is the host's epoch, a number that no two hosts of a journal ever share. The lock belongs to
+the open file, not to the process (`F_OFD_SETLK`), so that two Runtimes of one process exclude each other too,
+and closing some other descriptor of the file frees nothing. The kernel frees it when the host dies, however.
+
+What does not work: a process that the host forks without exec keeps the lock for as long as it lives. File
+systems that do not share locks between machines (most network ones) cannot hold a journal of several hosts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import struct
+
+from moonward.actors.errors import JournalError
+
+_FLOCK = "hhqqi"
+"""`struct flock` of 64-bit Linux: type, whence, start, length, process id."""
+
+
+class HostLock:
+    """The file of locks at `path`, made if it is not there. Any one thread at a time."""
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise JournalError(f"the journal's file of hosts {path!r} cannot be opened: {error}") from error
+        self._mine = 0
+
+    def hold(self, epoch: int) -> None:
+        """Be the host `epoch` until `close`, or until this process ends."""
+        try:
+            fcntl.fcntl(
+                self._fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, epoch, 1, 0)
+            )
+        except OSError as error:
+            raise JournalError(f"the lock of host {epoch} cannot be held: {error}") from error
+        self._mine = epoch
+
+    def is_alive(self, epoch: int) -> bool:
+        """Whether the host `epoch` holds its lock; 0 is nobody."""
+        if epoch == self._mine:
+            return epoch != 0
+        return epoch > 0 and _is_locked(self._fd, epoch)
+
+    def close(self) -> None:
+        """Be dead."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+            self._mine = 0
+
+
+def living(path: str, epochs: set[int]) -> set[int]:
+    """Those of `epochs` whose hosts are alive, without making the file at `path`."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return set()
+    except OSError as error:
+        raise JournalError(f"the journal's file of hosts {path!r} cannot be read: {error}") from error
+    try:
+        return {epoch for epoch in epochs if epoch > 0 and _is_locked(fd, epoch)}
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int, epoch: int) -> bool:
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, epoch, 1, 0)
+    try:
+        told: bytes = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked)
+    except OSError as error:
+        raise JournalError(f"the lock of host {epoch} cannot be looked at: {error}") from error
+    return bool(struct.unpack_from(_FLOCK, told)[0] != fcntl.F_UNLCK)
