@@ -1,0 +1,117 @@
+"""A worker's Python: greet, read what to run, hand the pipe to Lua, leave.
+
+    zygote ──fork──► confine ──► serve: VM ──Hello──► … Begin ──► Lua: requests, notes, final frame ──► os._exit
+
+Descriptor 0 carries replies, 1 frames. Python reads the first body only, to its exact end, without a buffer: Lua's
+own handles read on from there.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NoReturn
+
+import msgspec
+
+from moonward.actors.limits import Limits
+from moonward.actors.worker.prelude import Prelude
+from moonward.actors.worker.vm import LUA_VERSION, Chunks, NoRoom, Vm, compiled, source_chunks
+from moonward.actors.worker.wire import HEADER, PROTOCOL, Begin, Broke, Hello, frame
+
+STDIN, STDOUT = 0, 1
+
+SEED_BYTES = 4
+"""Bytes of a hash seed: Lua's is an unsigned int."""
+
+RANDOM_MASK = (1 << 63) - 1
+"""Lua's integers end here."""
+
+LIMIT_NAMES = (
+    "max_frame_bytes",
+    "max_result_bytes",
+    "max_query_bytes",
+    "max_queries",
+    "max_error_bytes",
+    "max_log_bytes",
+    "max_code_bytes",
+)
+
+
+class Kit:
+    """What all workers of a zygote share: made once, before the first fork, because it reads files."""
+
+    def __init__(self, prelude: Prelude) -> None:
+        self.digest = prelude.digest
+        self.chunks = compiled(prelude)
+
+    @classmethod
+    def installed(cls) -> Kit:
+        """From the installed prelude. Builds one VM, so that C's own buffers for 0 and 1 exist before confinement."""
+        kit = cls(Prelude.installed())
+        kit.vm(0, Limits().memory_bytes)
+        return kit
+
+    def vm(self, hash_seed: int, memory_bytes: int) -> Vm:
+        """A new VM."""
+        return Vm(self.chunks, hash_seed, memory_bytes)
+
+
+def serve(confinement: str, kit: Kit | None = None) -> NoReturn:
+    """Be a worker until the run has ended or the host has gone. `confinement` is what the greeting says of it."""
+    kit = kit if kit is not None else Kit.installed()
+    vm = kit.vm(int.from_bytes(os.urandom(SEED_BYTES), "little"), Limits().memory_bytes)
+    _write(Hello(PROTOCOL, LUA_VERSION, vm.hash_seed, kit.digest, confinement))
+    begin = msgspec.json.decode(_read_body(), type=Begin)
+    try:
+        run(_vm_for(begin, vm, kit.chunks), begin)
+    except NoRoom:
+        _write(Broke("not enough memory: memory_bytes leaves no room for the script and its ctx", "limit"))
+    except Exception as error:
+        _write(Broke(f"the VM failed: {type(error).__name__}", "lua"))
+    os._exit(0)
+
+
+def run(vm: Vm, begin: Begin) -> None:
+    """Run what `begin` says in `vm`."""
+    config = {
+        "random_seed": begin.random_seed & RANDOM_MASK,
+        "now_ms": begin.now_ms,
+        "started_ms": begin.started_ms,
+        "strategy": begin.strategy,
+        "clocks": begin.clocks,
+        "dirs": begin.dirs,
+        "limits": {name: getattr(begin, name) for name in LIMIT_NAMES},
+    }
+    vm.run(begin.code.encode("utf-8", "surrogatepass"), bytes(begin.ctx), msgspec.json.encode(config))
+
+
+def _vm_for(begin: Begin, warm: Vm, chunks: Chunks) -> Vm:
+    memory_bytes = begin.memory_bytes or Limits().memory_bytes
+    if begin.hash_seed in (None, warm.hash_seed) and begin.prelude is None:
+        warm.limit(memory_bytes)
+        return warm
+    if begin.prelude is not None:
+        chunks = source_chunks(Prelude(begin.prelude))
+    seed = warm.hash_seed if begin.hash_seed is None else begin.hash_seed
+    return Vm(chunks, seed, memory_bytes)
+
+
+def _write(message: Hello | Broke) -> None:
+    rest = memoryview(frame(msgspec.json.encode(message)))
+    while rest:
+        rest = rest[os.write(STDOUT, rest) :]
+
+
+def _read_body() -> bytes:
+    (length,) = HEADER.unpack(_read(HEADER.size))
+    return _read(length)
+
+
+def _read(count: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < count:
+        part = os.read(STDIN, count - len(parts))
+        if not part:
+            os._exit(0)
+        parts += part
+    return bytes(parts)
