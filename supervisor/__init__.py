@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from moonward.supervisor.loop import Loop
     from moonward.supervisor.loop_actor import LoopActor
     from moonward.supervisor.manual_loop import ManualLoop
+    from moonward.supervisor.process_child import ProcessChild
     from moonward.supervisor.reply import Reply
     from moonward.supervisor.report import ChildCounts, ChildReport, ChildState, TreeNode
     from moonward.supervisor.strategy import Strategy
     from moonward.supervisor.supervisor import Supervisor
+    from moonward.supervisor.thread_child import ActorFailed, ThreadChild
 
 __all__ = [
+    "ActorFailed",
     "AlreadyPresent",
     "AlreadyStarted",
     "Backoff",
@@ -58,6 +61,7 @@ __all__ = [
     "LoopActor",
     "ManualLoop",
     "MoonwardError",
+    "ProcessChild",
     "Reply",
     "Restart",
     "Shutdown",
@@ -67,10 +71,12 @@ __all__ = [
     "SupervisionEvent",
     "Supervisor",
     "SupervisorStopped",
+    "ThreadChild",
     "TreeNode",
 ]
 
 HOMES = {
+    "ActorFailed": "thread_child",
     "AlreadyPresent": "errors",
     "AlreadyStarted": "errors",
     "Backoff": "backoff",
@@ -94,6 +100,7 @@ HOMES = {
     "LoopActor": "loop_actor",
     "ManualLoop": "manual_loop",
     "MoonwardError": "errors",
+    "ProcessChild": "process_child",
     "Reply": "reply",
     "Restart": "child_spec",
     "Shutdown": "child_spec",
@@ -103,6 +110,7 @@ HOMES = {
     "SupervisionEvent": "event",
     "Supervisor": "supervisor",
     "SupervisorStopped": "errors",
+    "ThreadChild": "thread_child",
     "TreeNode": "report",
 }
 """The file in which each public name lives. Loaded when first used: importing one small file stays cheap."""
