@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +38,7 @@ class Greeting:
         self._done = done
         self._data = b""
         self._over = False
+        self._deaf = False
         self._timer = loop.call_later(timeout_s, lambda: self._late(timeout_s))
         loop.watch(process.stdout_fd, lambda _events: self._read())
         process.on_exit(self._exited)
@@ -54,7 +56,9 @@ class Greeting:
         except BlockingIOError:
             return
         if not data:
-            self._finish(None, WorkerCrashed("the worker closed its output before its hello"))
+            self._loop.unwatch(self._process.stdout_fd)
+            self._deaf = True
+            self._process.kill()  # if it is ending by itself, that status is kept
             return
         self._data += data
         try:
@@ -69,7 +73,9 @@ class Greeting:
         self._finish(None, StartTimeout(f"the worker did not say hello within {timeout_s:g} s"))
 
     def _exited(self, status: ExitStatus) -> None:
-        self._finish(None, WorkerCrashed(f"the worker ended before its hello: {status}"))
+        closed = self._deaf and status.signal == signal.SIGKILL
+        how = "closed its output" if closed else "ended"
+        self._finish(None, WorkerCrashed(f"the worker {how} before its hello: {status}"))
 
     def _finish(self, ready: ReadyWorker | None, error: Exception | None) -> None:
         if not self._over:

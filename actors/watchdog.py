@@ -89,5 +89,9 @@ class Watchdog:
         if not late:
             return None
         if used_s >= CPU_SHARE * limits.slice_seconds:
-            return Loss("limit", f"slice_seconds ({limits.slice_seconds:g}) exceeded, {used_s:.1f} s of it computing")
-        return Loss("deadline", f"its slice took over {limits.slice_seconds:g} s with {used_s:.1f} s of CPU time")
+            return Loss(
+                "limit", f"slice_seconds ({limits.slice_seconds:g}) exceeded, {used_s:.1f} s of it computing"
+            )
+        return Loss(
+            "deadline", f"its slice took over {limits.slice_seconds:g} s with {used_s:.1f} s of CPU time"
+        )

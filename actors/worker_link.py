@@ -123,7 +123,9 @@ class WorkerLink:
         while not self._closed and len(buffer) - at >= 4:
             (length,) = HEADER.unpack_from(buffer, at)
             if not 1 <= length <= self._max_frame_bytes:
-                self.lose(Loss("protocol", f"bad frame length {length} (1 to {self._max_frame_bytes} allowed)"))
+                self.lose(
+                    Loss("protocol", f"bad frame length {length} (1 to {self._max_frame_bytes} allowed)")
+                )
                 return
             if len(buffer) - at - 4 < length:
                 break

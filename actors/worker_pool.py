@@ -222,6 +222,9 @@ class WorkerPool(LoopActor):
 
     def _on_zygote_lost(self, reason: WorkerError) -> None:
         zygote, self._zygote = self._zygote, None
+        idle, self._idle = self._idle, deque()
+        for ready in idle:  # they die with it
+            ready.process.close()
         self._on_no_zygote(reason, zygote is None or not zygote.is_ready)
 
     def _on_no_zygote(self, reason: WorkerError, never_ready: bool) -> None:

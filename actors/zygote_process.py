@@ -44,6 +44,9 @@ from moonward.supervisor.loop import Loop, Timer
 
 WORKER_ENTRY = "moonward.actors.worker.worker:serve"
 
+LAST_WORDS_S = 0.5
+"""How long a zygote that closed its socket may take to say why and end. Arbitrary; it takes milliseconds."""
+
 Spawned = Callable[[WorkerProcess | None, Exception | None], None]
 
 
@@ -212,7 +215,7 @@ class ZygoteProcess:
                 packet, ancillary = b"", []
             if not packet:
                 self._loop.unwatch(self._control.fileno())
-                self._kill()  # it closed its end: its pidfd tells when it is gone
+                self._loop.call_later(LAST_WORDS_S, self._kill)  # its pidfd tells when it is gone
                 return
             self._on_packet(packet, received_fds(ancillary))
 

@@ -44,14 +44,17 @@ FULL = "landlock+seccomp"
 
 
 class Confinement:
-    """Prepared once, in the zygote; applied in each worker. Holds one descriptor where there is Landlock."""
+    """Prepared once, in the zygote; applied in each worker. Holds one descriptor where there is Landlock.
 
-    def __init__(self) -> None:
+    Without `landlock` or `seccomp` it does as on a machine that lacks it: to see what each layer holds.
+    """
+
+    def __init__(self, *, landlock: bool = True, seccomp: bool = True) -> None:
         self._kernel = Kernel()
         machine = self._kernel.machine
-        usable = machine is not None and has_seccomp(self._kernel)
+        usable = seccomp and machine is not None and has_seccomp(self._kernel)
         self._program = Program(machine) if usable and machine is not None else None
-        self._ruleset_fd = open_ruleset(self._kernel)
+        self._ruleset_fd = open_ruleset(self._kernel) if landlock else None
 
     @property
     def kept_fds(self) -> list[int]:
