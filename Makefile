@@ -21,7 +21,7 @@ TEST_VENV := .venv-test
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile clean $(VENV)/sources
+.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile clean FORCE
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -32,7 +32,7 @@ python-found:
 # --- the editable install ------------------------------------------------------------------------------------------
 
 # The list of sources is part of the install: a strict editable install links file by file.
-$(VENV)/sources: python-found
+$(VENV)/sources: FORCE | python-found
 	@mkdir -p $(VENV)
 	echo "$(SOURCES)" | cmp -s - $@ || echo "$(SOURCES)" > $@
 
@@ -64,6 +64,8 @@ check: lint types
 	$(VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
 
 # --- the wheel -----------------------------------------------------------------------------------------------------
+
+FORCE:
 
 wheel: python-found
 	@test -x $(TEST_VENV)/bin/pip || $(PYTHON) -m venv $(TEST_VENV)
