@@ -122,6 +122,13 @@ class SessionActor(LoopActor):
             return None
         return self._services.loop.clock() - self._paused_s
 
+    @property
+    def is_forgettable(self) -> bool:
+        """Whether the journal alone is enough: asleep, and nobody waits here."""
+        waits = any(not reply.is_set for reply in [*self._waiters, *self._end_waiters])
+        asleep = bool(self.state.pending) and not self.has_worker
+        return asleep and self._services.store.is_durable and self._outbox.is_clear and not waits
+
     def close(self) -> None:
         """The Runtime closes: a session that nothing will remember ends as `closed`."""
         if self.state.terminal is None and not self._services.store.is_durable:
@@ -209,6 +216,10 @@ class SessionActor(LoopActor):
     def wait_next(self, reply: Reply[Any]) -> None:
         """Complete `reply` with the next pause, or the end."""
         self._waiters.append(reply)
+
+    def fail_with_journal(self, reply: Reply[Any]) -> None:
+        """`reply` waits for more than the journal, but fails with it."""
+        self._outbox.then(_nothing, lambda error: _settle(reply.fail, error))
 
     def fed(self) -> None:
         """An answer was accepted."""
@@ -352,3 +363,7 @@ def asks_of(paused: Paused) -> dict[str, tuple[str, ...]]:
 
 def _settle(outcome: Callable[[Any], Any], value: Any) -> None:
     outcome(value)
+
+
+def _nothing() -> None:
+    """Nothing is to be told."""

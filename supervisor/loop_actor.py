@@ -84,6 +84,10 @@ class LoopActor(pykka.Actor):
         """Deliver `message` later, in order with others of this thread. From any thread."""
         self.loop.post(lambda: self._handle(message, None))
 
+    def take(self, message: Any) -> None:
+        """Handle `message` now. Loop thread only, for other actors of the same loop."""
+        self._handle(message, None)
+
     def deliver(self, message: Any, reply_to: pykka.Future[Any] | None) -> None:
         """Deliver a message of pykka's own `ActorRef`."""
         self.loop.post(lambda: self._handle(message, reply_to))

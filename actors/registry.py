@@ -1,0 +1,285 @@
+"""Session id → session: routes every message, starts and wakes sessions, sweeps the idle.
+
+A session that has no actor is in the journal: looking at it reads the journal and wakes nothing; feeding, cancelling
+or waking it claims it and gives it an actor. Losing the registry loses nothing: session actors are found again
+through the session supervisor.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from moonward.actors.errors import (
+    MoonwardError,
+    SessionNotFound,
+    SessionRestarting,
+    StartTimeout,
+    TooManySessions,
+)
+from moonward.actors.journal.entries import Entry, Started
+from moonward.actors.limits import Limits
+from moonward.actors.messages import Cancel, Look, Message, Snap
+from moonward.actors.rebuild import rebuild
+from moonward.actors.session_actor import SessionActor
+from moonward.actors.worker_pool import ReadyWorker
+from moonward.supervisor.loop_actor import LoopActor
+from moonward.supervisor.reply import Reply
+
+if TYPE_CHECKING:
+    from moonward.actors.services import Services
+    from moonward.actors.session_supervisor import SessionSupervisor
+
+ID_BYTES = 16
+"""Random bytes in a session id: 128 bits (the contract's minimum)."""
+
+SEED_BITS = 32
+"""Bits of the random seed of a script; what Lua's generator is given."""
+
+
+@dataclass
+class Start:
+    """Begin a session; the reply is its id, once its start is durable. `ctx` is JSON text."""
+
+    code: str
+    ctx: str
+    limits: Limits
+    packages: list[str]
+    strategy: str | None
+    reply: Reply[str]
+
+
+@dataclass
+class All:
+    """Ask every session that is held; the reply maps ids to outcomes. `make` gives each its message."""
+
+    make: Callable[[], Look[Any] | Snap]
+    reply: Reply[dict[str, Any]]
+
+
+class Registry(LoopActor):
+    """The registry of a Runtime."""
+
+    def __init__(self, services: Services, sessions: SessionSupervisor) -> None:
+        super().__init__(services.loop, "registry")
+        self._services = services
+        self._sessions = sessions
+        self._actors: dict[str, SessionActor] = {}
+        self._opening: dict[str, list[Message]] = {}
+        self._asleep: set[str] = set()
+        self._starting = 0
+
+    def on_start(self) -> None:
+        """Find the sessions that are there already."""
+        self._services.registry = self
+        for actor in self._sessions.actors():
+            self._actors[actor.session_id] = actor
+
+    @property
+    def actors(self) -> dict[str, SessionActor]:
+        """The sessions that have an actor, by id."""
+        return self._actors
+
+    def joined(self, actor: SessionActor) -> None:
+        """A session actor has started, for the first time or again."""
+        self._actors[actor.session_id] = actor
+        self._asleep.discard(actor.session_id)
+
+    def left(self, actor: SessionActor) -> None:
+        """A session actor has ended."""
+        if self._actors.get(actor.session_id) is actor:
+            del self._actors[actor.session_id]
+
+    def on_receive(self, message: Any) -> None:
+        """`Start`, `All`, or (session id, message)."""
+        if isinstance(message, Start):
+            self._start(message)
+        elif isinstance(message, All):
+            self._ask_all(message)
+        else:
+            session_id, inner = message
+            self.route(session_id, inner)
+
+    def on_refused(self, message: Any) -> None:
+        """A message came while the registry was being restarted."""
+        inner = message[1] if isinstance(message, tuple) else message
+        inner.reply.fail(SessionRestarting("the registry is being restarted; try again"))
+
+    # -- routing ----------------------------------------------------------------------------------------------
+
+    def route(self, session_id: str, message: Message) -> None:
+        """Give `message` to its session, wherever that is."""
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            actor.take(message)
+        elif session_id in self._opening:
+            self._opening[session_id].append(message)
+        elif self._sessions.is_restarting(session_id):
+            message.reply.fail(SessionRestarting(f"session {session_id} is being restarted; try again"))
+        elif (why := self._sessions.parked_reason(session_id)) is not None:
+            message.reply.fail(SessionRestarting(f"session {session_id} was given up: {why}"))
+        elif not self._services.store.is_durable:
+            message.reply.fail(SessionNotFound(session_id))
+        elif isinstance(message, Look | Snap):
+            self._look(session_id, message)
+        else:
+            self._open(session_id, message)
+
+    def _look(self, session_id: str, message: Look[Any] | Snap) -> None:
+        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
+            if entries is None:
+                message.reply.fail(error or SessionNotFound(session_id))
+                return
+            try:
+                now = self._services.now()
+                state = rebuild(entries, now)
+                if isinstance(message, Look):
+                    message.reply.complete(message.read(state, now))
+                else:
+                    shot = state.snapshot(message.filter, message.history, now)
+                    shot["residency"] = "ended" if state.terminal is not None else "hibernated"
+                    shot["restarts"] = 0
+                    shot["confinement"] = None
+                    message.reply.complete(shot)
+            except Exception as wrong:
+                message.reply.fail(wrong)
+
+        self._services.store.look(session_id, read)
+
+    def _open(self, session_id: str, message: Message) -> None:
+        """Claim a sleeping session, give it an actor, then the messages that came meanwhile."""
+        self._opening[session_id] = [message]
+
+        def opened(entries: list[Entry] | None, error: BaseException | None) -> None:
+            messages = self._opening.pop(session_id, [])
+            if entries is not None:
+                try:
+                    self._sessions.add(session_id, asleep=True)
+                except MoonwardError as wrong:
+                    error = wrong
+            for each in messages:
+                actor = self._actors.get(session_id)
+                if actor is not None:
+                    actor.take(each)
+                else:
+                    each.reply.fail(error or SessionNotFound(session_id))
+
+        self._services.store.open(session_id, opened)
+
+    def _ask_all(self, message: All) -> None:
+        outcomes: dict[str, Any] = {}
+        left = len(self._actors)
+        if not left:
+            message.reply.complete(outcomes)
+            return
+
+        def came(session_id: str, reply: Reply[Any]) -> None:
+            nonlocal left
+            left -= 1
+            if reply.error is None:
+                outcomes[session_id] = reply.result()
+            if not left:
+                message.reply.complete({key: outcomes[key] for key in order if key in outcomes})
+
+        order = list(self._actors)
+        for session_id in order:
+            each = message.make()
+            each.reply.on_set(lambda reply, session_id=session_id: came(session_id, reply))  # type: ignore[misc]
+            self._actors[session_id].take(each)
+
+    # -- starting ---------------------------------------------------------------------------------------------
+
+    def live_count(self) -> int:
+        """Sessions that have a worker or are about to."""
+        return self._starting + sum(actor.has_worker for actor in self._actors.values())
+
+    def _start(self, message: Start) -> None:
+        most = self._services.settings.session_limit()
+        if self.live_count() >= most:
+            message.reply.fail(
+                TooManySessions(
+                    f"{most} live sessions are held, which is the limit; wait for one to end, or raise max_sessions"
+                    " (and the limit on open files, which it is derived from when it is not set)"
+                )
+            )
+            return
+        self._starting += 1
+
+        def taken(ready: ReadyWorker | None, error: BaseException | None) -> None:
+            self._starting -= 1
+            if ready is None:
+                wrong = error if isinstance(error, MoonwardError) else StartTimeout(f"no worker: {error}")
+                message.reply.fail(wrong)
+            else:
+                self._begin(message, ready)
+
+        self._services.pool.take(message.limits.memory_bytes, taken)
+
+    def _begin(self, message: Start, ready: ReadyWorker) -> None:
+        session_id = "s-" + secrets.token_urlsafe(ID_BYTES)
+        started = Started(
+            session_id=session_id,
+            code=message.code,
+            ctx=message.ctx,
+            lua=ready.hello.lua,
+            hash_seed=ready.hello.hash_seed,
+            random_seed=self._services.random.getrandbits(SEED_BITS),
+            prelude=self._services.store.keep(self._services.prelude),
+            at_ms=self._services.now().wall_ms,
+            limits=message.limits.to_dict(),
+            strategy=message.strategy,
+            packages=message.packages,
+        )
+        self._services.show(session_id, "started", {"strategy": message.strategy})
+        reply = message.reply
+
+        def durable(error: BaseException | None) -> None:
+            if error is None:
+                reply.complete(session_id)
+            else:
+                reply.fail(error)
+                self._services.streams.pop(session_id, None)
+
+        try:
+            self._services.store.create(session_id, started, durable)
+            self._sessions.add(session_id, ready=ready)
+        except MoonwardError as error:
+            ready.process.kill()
+            ready.process.close()
+            reply.fail(error)
+
+    # -- sweeping ---------------------------------------------------------------------------------------------
+
+    def sweep(self) -> None:
+        """End what idles too long, let the paused sleep, forget old results."""
+        settings, now = self._services.settings, self._services.now()
+        for actor in list(self._actors.values()):
+            if actor.state.terminal is not None:
+                self._sweep_ended(actor, now.mono_s)
+            elif settings.idle_ttl is not None and actor.state.is_expired(settings.idle_ttl, now):
+                actor.take(Cancel("expired"))
+            elif settings.hibernate_after is not None:
+                idle_s = actor.idle_paused_s()
+                if idle_s is not None and idle_s >= settings.hibernate_after:
+                    actor.hibernate()
+                if actor.is_forgettable:
+                    self._put_away(actor)
+
+    def _sweep_ended(self, actor: SessionActor, now_s: float) -> None:
+        ttl_s = self._services.settings.result_ttl
+        if ttl_s is None or actor.ended_s is None or now_s - actor.ended_s < ttl_s:
+            return
+        self._put_away(actor)
+        if not self._services.store.is_durable:
+            self._services.store.forget(actor.session_id)
+
+    def _put_away(self, actor: SessionActor) -> None:
+        """Keep only the journal of a session."""
+        self._sessions.remove(actor.session_id)
+        self._services.store.shut(actor.session_id)
+        stream = self._services.streams.pop(actor.session_id, None)
+        if stream is not None:
+            stream.close()
+

@@ -1,0 +1,133 @@
+"""What the actors of one Runtime share. No globals: two Runtimes share nothing but files they are told to share."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from moonward.actors.event_stream import EventStream
+from moonward.actors.host.packages import Module
+from moonward.actors.restart_budget import RestartBudget
+from moonward.actors.session_state import Instant
+from moonward.actors.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from moonward.actors.host.calls import HostCalls
+    from moonward.actors.job_thread import JobThread
+    from moonward.actors.journal.store import Store
+    from moonward.actors.registry import Registry
+    from moonward.actors.settings import Settings
+    from moonward.actors.strand import Strand
+    from moonward.actors.worker_pool import WorkerPool
+    from moonward.supervisor.loop import Loop
+
+
+class Log(Protocol):
+    """Where what happens is told; structlog's shape."""
+
+    def debug(self, event: str, **fields: Any) -> Any:
+        """Detail."""
+
+    def info(self, event: str, **fields: Any) -> Any:
+        """Something happened as it should."""
+
+    def warning(self, event: str, **fields: Any) -> Any:
+        """Something happened that was mended."""
+
+    def error(self, event: str, **fields: Any) -> Any:
+        """Something failed."""
+
+
+@dataclass
+class Services:
+    """Shared by all actors of a Runtime; used on the loop's thread.
+
+    `registry` and `pool` are replaced when those actors are restarted. `now` is the one clock.
+    """
+
+    loop: Loop
+    settings: Settings
+    store: Store
+    jobs: JobThread
+    calls: HostCalls
+    log: Log
+    now: Callable[[], Instant]
+    find_module: Callable[[str, Sequence[str], int], Module]
+    package_paths: list[str]
+    dirs: dict[str, str]
+    events: EventStream
+    prelude: bytes
+    registry: Registry = field(init=False)
+    pool: WorkerPool = field(init=False)
+    watchdog: Watchdog = field(init=False)
+    budgets: dict[str, RestartBudget] = field(default_factory=dict)
+    streams: dict[str, EventStream] = field(default_factory=dict)
+    live: set[Strand] = field(default_factory=set)
+    random: random.Random = field(default_factory=random.SystemRandom)
+
+    def __post_init__(self) -> None:
+        self.watchdog = Watchdog(self.loop)
+
+    def budget_of(self, session_id: str) -> RestartBudget:
+        """The restart budget of a session; it outlives the session's actor."""
+        budget = self.budgets.get(session_id)
+        if budget is None:
+            settings = self.settings
+            budget = RestartBudget(settings.restart_intensity, settings.restart_period, self.random.random)
+            self.budgets[session_id] = budget
+        return budget
+
+    def stream_of(self, session_id: str) -> EventStream:
+        """The events of a session."""
+        stream = self.streams.get(session_id)
+        if stream is None:
+            stream = EventStream(self.events.epoch, self.settings.event_buffer, session_id)
+            self.streams[session_id] = stream
+        return stream
+
+    def show(self, session_id: str, kind: str, data: dict[str, Any]) -> None:
+        """Tell the observers, and the log, what happened to a session."""
+        at_ms = self.now().wall_ms
+        self.stream_of(session_id).push(kind, session_id, at_ms, data)
+        self.events.push(kind, session_id, at_ms, data)
+        self._tell_log(session_id, kind, data)
+
+    def _tell_log(self, session_id: str, kind: str, data: dict[str, Any]) -> None:
+        """Prompts, answers, results and what scripts print stay out of the log unless asked for."""
+        log, open_ = self.log, self.settings.log_prompts
+        if kind == "paused":
+            fields: dict[str, Any] = {"queries": [query.id for query in data["queries"]]}
+            if open_:
+                fields["prompts"] = [query.prompt for query in data["queries"]]
+            log.debug("session.paused", session_id=session_id, **fields)
+        elif kind == "answered":
+            fields = {key: value for key, value in data.items() if open_ or key != "response"}
+            log.debug("session.answered", session_id=session_id, **fields)
+        elif kind in ("log", "progress"):
+            if open_:
+                log.debug(f"session.{kind}", session_id=session_id, **data)
+        elif kind == "finished":
+            fields = {"phase": data["phase"]}
+            if open_:
+                fields["state"] = repr(data["state"])
+            log.info("session.finished", session_id=session_id, **fields)
+        elif kind == "restarted":
+            log.warning("session.restarted", session_id=session_id, **data)
+        else:
+            log.info(f"session.{kind}", session_id=session_id)
+
+    def worker_here(self, strand: Strand) -> None:
+        """A strand has a worker."""
+        self.live.add(strand)
+
+    def worker_gone(self, strand: Strand) -> None:
+        """A strand has given its worker up, or lost it."""
+        self.live.discard(strand)
+
+
+def string_paths(paths: Sequence[Path | str]) -> list[str]:
+    """Absolute paths as text."""
+    return [str(Path(path).absolute()) for path in paths]

@@ -1,0 +1,168 @@
+"""Turns what callers give into messages; both front doors use it. All checks of arguments are here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from moonward.actors.errors import SettingsError
+from moonward.actors.limits import Limits
+from moonward.actors.messages import Cancel, Feed, Look, Snap
+from moonward.actors.pending_filter import PendingFilter
+from moonward.actors.query import QueryResponse, TokenUsage
+from moonward.actors.registry import Start
+from moonward.actors.settings import Settings
+from moonward.supervisor.reply import Reply
+
+STRATEGY_CODE = "return require({name}).run(ctx)"
+
+
+def start(
+    settings: Settings,
+    code: str,
+    ctx: Mapping[str, Any] | None,
+    packages: Sequence[Path | str],
+    limits: Limits | dict[str, Any] | None,
+    strategy: str | None = None,
+) -> Start:
+    """A request to start a session."""
+    if not isinstance(code, str):
+        raise SettingsError(f"code must be a string of Lua, got {type(code).__name__}")
+    allowed = Limits.of(limits, settings.limits)
+    _check_text("code", code)
+    if len(code.encode()) > allowed.max_code_bytes:
+        raise SettingsError(f"code is longer than max_code_bytes ({allowed.max_code_bytes})")
+    text = ctx_text(ctx)
+    if len(text) + len(code) > allowed.max_frame_bytes // 2:
+        raise SettingsError(f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})")
+    return Start(code, text, allowed, folders(packages), strategy, Reply())
+
+
+def advise(
+    settings: Settings,
+    strategy: str,
+    task: str | None,
+    opts: Mapping[str, Any] | None,
+    packages: Sequence[Path | str],
+    limits: Limits | dict[str, Any] | None,
+) -> Start:
+    """A request to run an installed strategy."""
+    if not isinstance(strategy, str) or not strategy.replace("_", "a").replace(".", "a").replace("-", "a").isalnum():
+        raise SettingsError(f"strategy must be the name of a package, got {strategy!r}")
+    if opts is not None and not isinstance(opts, Mapping):
+        raise SettingsError(f"opts must be an object or None, got {type(opts).__name__}")
+    ctx = dict(opts or {})
+    if task is not None:
+        ctx["task"] = task
+    code = STRATEGY_CODE.format(name=json.dumps(strategy))
+    return start(settings, code, ctx, packages, limits, strategy)
+
+
+def ctx_text(ctx: Mapping[str, Any] | None) -> str:
+    """The context as JSON text."""
+    if ctx is None:
+        return "{}"
+    if not isinstance(ctx, Mapping):
+        raise SettingsError(f"ctx must be an object (a dict) or None, got {type(ctx).__name__}")
+    try:
+        text = json.dumps(dict(ctx), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        text.encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise SettingsError(f"ctx must be a JSON object: {error}") from None
+    return text
+
+
+def folders(packages: Sequence[Path | str]) -> list[str]:
+    """Package directories as absolute paths."""
+    if isinstance(packages, str | Path):
+        raise SettingsError("packages must be a sequence of directories, not one")
+    paths = []
+    for each in packages:
+        path = Path(each).absolute()
+        if not path.is_dir():
+            raise SettingsError(f"packages: {str(each)!r} is not a directory")
+        paths.append(str(path))
+    return paths
+
+
+def feed(
+    response: str | QueryResponse,
+    query_id: str | None,
+    usage: TokenUsage | Mapping[str, Any] | None,
+    idempotency_key: str | None,
+    shown: frozenset[str] | None,
+) -> Feed:
+    """A request to feed one answer."""
+    if isinstance(response, QueryResponse):
+        only = response
+    else:
+        only = QueryResponse(query_id, response, TokenUsage.of(usage), idempotency_key)
+    return Feed([only], shown)
+
+
+def feed_batch(responses: Iterable[QueryResponse]) -> Feed:
+    """A request to feed several answers, all or none."""
+    if isinstance(responses, str | bytes | Mapping):
+        raise SettingsError(f"responses must be an iterable of QueryResponse, got {type(responses).__name__}")
+    all_ = list(responses)
+    if not all_:
+        raise SettingsError("responses must hold at least one QueryResponse, got none")
+    for each in all_:
+        if not isinstance(each, QueryResponse):
+            raise SettingsError(f"responses must be QueryResponse objects, got {type(each).__name__}")
+    return Feed(all_)
+
+
+def cancel(reason: str) -> Cancel:
+    """A request to end a session."""
+    _check_text("reason", reason)
+    return Cancel(reason)
+
+
+def snap(
+    settings: Settings, pending_filter: PendingFilter | str | Mapping[str, Any] | None, include_history: bool
+) -> Snap:
+    """A request for a snapshot."""
+    if not isinstance(include_history, bool):
+        raise SettingsError(f"include_history must be True or False, got {include_history!r}")
+    chosen = PendingFilter.of(pending_filter, settings.prompt_preview_chars)
+    return Snap(chosen, include_history)
+
+
+def expired(ttl: float | timedelta) -> Look[bool]:
+    """A question whether a session has idled for `ttl`."""
+    ttl_s = seconds("ttl", ttl)
+    return Look(lambda state, now: state.is_expired(ttl_s, now))
+
+
+def seconds(name: str, value: float | timedelta) -> float:
+    """A duration in seconds."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise SettingsError(f"{name} must be a non-negative number of seconds or a timedelta, got {value!r}")
+    return float(value)
+
+
+def timeout(value: float | timedelta | None) -> float | None:
+    """A timeout in seconds; None waits for ever."""
+    return None if value is None else seconds("timeout", value)
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise SettingsError(f"{name} must be a string, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{name} holds a lone surrogate at character {error.start}") from None
+
+
+def identity(session_id: object) -> str:
+    """A session id."""
+    if not isinstance(session_id, str):
+        raise SettingsError(f"session_id must be a string, got {type(session_id).__name__}")
+    return session_id
