@@ -1,0 +1,89 @@
+"""The supervisor of all session actors: a restart budget for each session, never a shared one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from moonward.actors.errors import MoonwardError
+from moonward.actors.journal.entries import Ended
+from moonward.actors.session_actor import SessionActor
+from moonward.actors.terminal import Failed
+from moonward.supervisor.child_spec import ChildSpec, Restart
+from moonward.supervisor.dynamic_supervisor import DynamicSupervisor
+from moonward.supervisor.event import OnEvent
+from moonward.supervisor.exits import ExitReason
+from moonward.supervisor.report import ChildState
+
+if TYPE_CHECKING:
+    from moonward.actors.services import Services
+    from moonward.actors.worker_pool import ReadyWorker
+
+
+class Birth:
+    """How a session actor begins the first time; a restarted one finds everything in the journal."""
+
+    def __init__(self, ready: ReadyWorker | None, asleep: bool) -> None:
+        self._ready = ready
+        self._asleep = asleep
+
+    def take(self) -> tuple[ReadyWorker | None, bool]:
+        """The worker to adopt, if any, and whether to begin asleep; only the first time."""
+        ready, self._ready = self._ready, None
+        asleep, self._asleep = self._asleep, False
+        return ready, asleep
+
+
+class SessionSupervisor(DynamicSupervisor):
+    """The dynamic supervisor of a Runtime's sessions."""
+
+    def __init__(self, services: Services, on_event: OnEvent | None = None) -> None:
+        settings = services.settings
+        self._services = services
+        super().__init__(
+            services.loop,
+            ChildSpec("session", self._make, Restart.TRANSIENT),
+            name="sessions",
+            intensity=settings.restart_intensity,
+            period_s=settings.restart_period,
+            on_event=on_event,
+            on_parked=self._parked,
+        )
+
+    def _make(self, session_id: str, birth: Birth) -> SessionActor:
+        ready, asleep = birth.take()
+        return SessionActor(self._services, session_id, ready=ready, asleep=asleep)
+
+    def add(self, session_id: str, *, ready: ReadyWorker | None = None, asleep: bool = False) -> None:
+        """Give an open journal its actor, now. Raises what its start raises. Loop thread."""
+        reply = self.start_child(session_id, session_id, Birth(ready, asleep))
+        if reply.is_set and reply.error is not None:
+            raise reply.error
+
+    def remove(self, session_id: str) -> None:
+        """End an actor and forget its budget. Harmless if there is none. Loop thread."""
+        if session_id in self._slots:
+            self.terminate_child(session_id)
+
+    def actors(self) -> Iterator[SessionActor]:
+        """The actors that run. Loop thread."""
+        for slot in self._slots.values():
+            if isinstance(slot.handle, SessionActor) and not slot.handle.has_ended:
+                yield slot.handle
+
+    def is_restarting(self, session_id: str) -> bool:
+        """Whether the session's actor waits for its next start. Loop thread."""
+        slot = self._slots.get(session_id)
+        return slot is not None and slot.state in (ChildState.RESTARTING, ChildState.STARTING)
+
+    def _parked(self, session_id: str, reason: ExitReason) -> None:
+        """An actor failed once too often: its session ends, and is held by a new actor that only tells so."""
+        self._services.log.error("session.given_up", session_id=session_id, reason=str(reason))
+        self.forget(session_id)
+        now = self._services.now()
+        entry = Ended(Failed(f"the session's actor failed too often: {reason}", "internal"), now.wall_ms)
+        try:
+            self._services.store.append(session_id, entry, "failed")
+            self.add(session_id)
+        except MoonwardError as error:
+            self._services.log.error("session.lost", session_id=session_id, error=str(error))

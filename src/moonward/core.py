@@ -1,0 +1,256 @@
+"""What both front doors stand on: builds the tree, gives messages to it, and closes it.
+
+Every reply that is asked for is tracked: when the Runtime closes, or its tree gives up, whoever waits is told.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from moonward.actors import tree
+from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported, SessionNotFound
+from moonward.actors.event_stream import EventStream
+from moonward.actors.journal.store import Store
+from moonward.actors.messages import Look
+from moonward.actors.services import Services
+from moonward.actors.session_state import Instant
+from moonward.actors.settings import Settings
+from moonward.supervisor.loop import Loop
+from moonward.supervisor.reply import Reply
+from moonward.supervisor.supervisor import Supervisor
+from moonward.telemetry import host_log
+
+from moonward.patience import timed_out
+
+T = TypeVar("T")
+
+START_S = 30.0
+"""Longest start of a Runtime in seconds; arbitrary, far above the tens of milliseconds that it takes."""
+
+LOOK_S = 0.5
+"""Seconds between two looks whether the loop still lives, for a caller that waits; arbitrary."""
+
+
+def instant() -> Instant:
+    """The one clock of a Runtime."""
+    return Instant(int(time.time() * 1000), time.monotonic())
+
+
+class Core:
+    """A running Runtime, without the names."""
+
+    def __init__(
+        self,
+        settings: Settings | None,
+        overrides: Mapping[str, Any],
+        *,
+        store: Callable[[Loop, Settings], Store] | None = None,
+        now: Callable[[], Instant] = instant,
+    ) -> None:
+        if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
+            raise RuntimeUnsupported(f"moonward runs on Linux with pidfd (5.3 or newer); this is {sys.platform}")
+        self.settings = Settings.resolve(settings, overrides, os.environ)
+        self.log = host_log()
+        self.epoch = secrets.token_hex(4)
+        self._lock = threading.Lock()
+        self._waiting: set[Reply[Any]] = set()
+        self._end: BaseException | None = None
+        self._closing = False
+        self.loop = Loop("moonward", on_error=self._loop_error)
+        self.loop.start()
+        try:
+            self.services = self._on_loop(lambda reply: self._build(reply, store, now))
+            self.root: Supervisor = self._on_loop(self._plant)
+        except BaseException:
+            self.loop.stop()
+            raise
+
+    def _on_loop(self, work: Callable[[Reply[Any]], None]) -> Any:
+        """Run `work` on the loop and wait for its reply."""
+        reply: Reply[Any] = Reply()
+
+        def job() -> None:
+            try:
+                work(reply)
+            except BaseException as error:
+                reply.fail(error)
+
+        self.loop.post(job)
+        if not reply.wait(START_S):
+            raise RuntimeFailed(f"the Runtime was not ready within {START_S:g} s")
+        return reply.result()
+
+    def _build(
+        self,
+        reply: Reply[Services],
+        store: Callable[[Loop, Settings], Store] | None,
+        now: Callable[[], Instant],
+    ) -> None:
+        events = EventStream(self.epoch, self.settings.event_buffer)
+        tree.build(self.loop, self.settings, self.log, events, now, store, reply)
+
+    def _plant(self, reply: Reply[Supervisor]) -> None:
+        root = tree.plant(self.services)
+        root.on_end(lambda actor, reason: self._tree_ended(reason))
+        root.launch()
+        root.begin_ready(lambda: _complete(reply, root))
+        if root.has_ended:
+            reply.fail(RuntimeFailed("the supervision tree did not start"))
+
+    def _loop_error(self, error: BaseException) -> None:
+        self.log.error("loop.error", error=repr(error), exc_info=error)
+
+    def _tree_ended(self, reason: BaseException | None) -> None:
+        if not self._closing:
+            failure = RuntimeFailed(f"the supervision tree gave up: {reason}")
+            failure.__cause__ = reason
+            self.log.error("runtime.failed", error=str(reason))
+            self._fail_all(failure)
+
+    # -- asking -----------------------------------------------------------------------------------------------
+
+    def ask(self, session_id: str, message: Any) -> Reply[Any]:
+        """Give `message` to a session; its reply."""
+        return self.send((session_id, message), message.reply)
+
+    def tell(self, message: Any) -> Reply[Any]:
+        """Give `message` to the registry; its reply."""
+        return self.send(message, message.reply)
+
+    def send(self, envelope: Any, reply: Reply[T]) -> Reply[T]:
+        """Give `envelope` to the registry, and see that `reply` is settled whatever happens."""
+        if self._track(reply):
+            services = self.services
+            self.loop.post(lambda: services.registry.take(envelope))
+        return reply
+
+    def run(self, work: Callable[[Reply[Any]], None]) -> Reply[Any]:
+        """Run `work(reply)` on the loop."""
+        reply: Reply[Any] = Reply()
+
+        def job() -> None:
+            try:
+                work(reply)
+            except BaseException as error:
+                reply.fail(error)
+
+        if self._track(reply):
+            self.loop.post(job)
+        return reply
+
+    def _track(self, reply: Reply[Any]) -> bool:
+        with self._lock:
+            if self._end is None:
+                self._waiting.add(reply)
+                end = None
+            else:
+                end = self._end
+        if end is not None:
+            reply.fail(end)
+            return False
+        reply.on_set(self._waiting.discard)
+        return True
+
+    def wait(self, reply: Reply[T], message: Any = None, timeout_s: float | None = None) -> T:
+        """The outcome of `reply`; `FeedTimeout` after `timeout_s` seconds."""
+        if not reply.wait(timeout_s):
+            error = timed_out(message, timeout_s or 0.0)
+            reply.fail(error)
+        return reply.result()
+
+    def _fail_all(self, error: BaseException) -> None:
+        with self._lock:
+            if self._end is None:
+                self._end = error
+            waiting, self._waiting = self._waiting, set()
+        for reply in waiting:
+            reply.fail(error)
+        self.services.events.close()
+        for stream in list(self.services.streams.values()):
+            stream.close()
+
+    # -- everything else --------------------------------------------------------------------------------------
+
+    def stream(self, session_id: str | None) -> EventStream:
+        """The events of a session that exists, or of all."""
+        if session_id is None:
+            return self.services.events
+        if session_id not in self.services.streams:
+            self.wait(self.ask(session_id, Look(lambda state, now: None)))
+        return self.services.stream_of(session_id)
+
+    def list_sessions(self) -> Reply[Any]:
+        """Rows of all sessions."""
+        return self.run(lambda reply: self.services.store.list(settle(reply)))
+
+    def tree(self) -> Reply[Any]:
+        """The supervision tree as plain values."""
+        return self.run(lambda reply: _complete(reply, tree.picture(self.root, self.services)))
+
+    def fork(self, session_id: str, at: int) -> Reply[Any]:
+        """A new session from a point of an old one."""
+        return self.run(lambda reply: self.services.registry.fork(session_id, at, reply))
+
+    def rehearse(self, session_id: str, code: str | None) -> Reply[Any]:
+        """Run a journal again."""
+        return self.run(lambda reply: self.services.registry.rehearse(session_id, code, reply))
+
+    def export(self, session_id: str, path: Path) -> Reply[Any]:
+        """Write a portable file."""
+        return self.run(lambda reply: tree.export(self.services, session_id, path, settle(reply)))
+
+    def import_(self, path: Path) -> Reply[Any]:
+        """Read a portable file."""
+        return self.run(lambda reply: tree.import_(self.services, path, settle(reply)))
+
+    def prune(self, older_than_s: float) -> Reply[Any]:
+        """Remove old journals."""
+        before_ms = int(self.services.now().wall_ms - older_than_s * 1000)
+        return self.run(lambda reply: self.services.store.prune(before_ms, settle(reply)))
+
+    # -- closing ----------------------------------------------------------------------------------------------
+
+    def close(self, timeout_s: float | None) -> None:
+        """End everything. Idempotent; a second caller waits for the first."""
+        limit_s = self.settings.close_timeout if timeout_s is None else timeout_s
+        with self._lock:
+            first, self._closing = not self._closing, True
+        if not first:
+            self.loop.stop(limit_s + 1.0)
+            return
+        self._fail_all(RuntimeClosed("the Runtime was closed"))
+        deadline_s = time.monotonic() + limit_s
+        self.loop.post(lambda: tree.retire(self.services))
+        self.root.stop(limit_s)
+        closed: Reply[None] = Reply()
+        left_s = max(0.2, deadline_s - time.monotonic())
+        self.loop.post(lambda: self.services.store.close(left_s, lambda error: _complete(closed, None)))
+        closed.wait(left_s + 0.2)
+        self.services.jobs.close(0.2)
+        self.loop.stop(1.0)
+
+
+def settle(reply: Reply[Any]) -> Callable[[Any, BaseException | None], None]:
+    """A callback that sets `reply`."""
+
+    def done(value: Any, error: BaseException | None) -> None:
+        if error is not None:
+            reply.fail(error)
+        else:
+            reply.complete(value)
+
+    return done
+
+
+def _complete(reply: Reply[Any], value: Any) -> None:
+    reply.complete(value)
+
+
+__all__ = ["Core", "SessionNotFound", "instant", "settle"]
