@@ -37,6 +37,9 @@ class EngineHost(Protocol):
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """The Lua waits for answers."""
 
+    def reached(self) -> None:
+        """Every strand waits for answers to questions that were recorded: the repetition is over."""
+
     def called(self, entry: Called) -> None:
         """A request was answered; record it."""
 
@@ -75,7 +78,6 @@ class Engine:
         self._fork: Fork | None = None
         self._reached = 0
         self._gathered: dict[str, tuple[list[QuerySpec], Clocks]] = {}
-        self._pending: dict[str, tuple[str, ...]] = {}
         self._main = self._strand(MAIN, None)
 
     def run(self, ready: ReadyWorker | None = None) -> None:
@@ -96,7 +98,8 @@ class Engine:
         """Every question of the pause has its answer: hand them to the strands that wait."""
         if self._tape is not None:
             self._tape.texts.update(texts)
-        self._pending = {}
+            if not any(strand.is_repeating for strand in self.strands()):
+                self._tape = None
         for strand in self.strands():
             query_ids = asks.get(strand.name)
             if query_ids and isinstance(strand.waiting, AskRequest):
@@ -159,9 +162,13 @@ class Engine:
             if step is None:
                 self._open_ask(strand, request)
             else:
-                self._pending[strand.name] = step.query_ids
+                self._reach()
         else:
             self._host.calling(strand, self._sequence(strand), request)
+
+    def _reach(self) -> None:
+        if all(each.waiting is not None or each.has_ended for each in self.strands()):
+            self._host.reached()
 
     def noted(self, strand: Strand, notes: list[list[Any]]) -> None:
         """A strand logged something."""
@@ -220,7 +227,9 @@ class Engine:
     def _open_fork(self, strand: Strand, request: ForkRequest, step: Step | None) -> None:
         why = forking.refusal(request, strand.name, self._limits.max_strands)
         if step is None:
-            called = Called(strand.name, name_of(request), digest_of(request), error=why, clocks=request.clocks)
+            called = Called(
+                strand.name, name_of(request), digest_of(request), error=why, clocks=request.clocks
+            )
             self._host.called(called)
         if why is not None:
             strand.refuse(why)

@@ -153,7 +153,8 @@ class Fenced(JournalError):
 class ReplayDiverged(MoonwardError):
     """Replayed Lua asked for something else than the journal holds. Trying again cannot help.
 
-    Attributes: `entry` (index of the first entry that differs), `expected` and `actual` (short texts).
+    Attributes: `entry` (index of the first entry that differs), `expected` and `actual` (short texts), `texts`
+    (both in full).
     """
 
     def __init__(self, entry: int, expected: str, actual: str) -> None:
@@ -161,6 +162,7 @@ class ReplayDiverged(MoonwardError):
         self.entry = entry
         self.expected = expected
         self.actual = actual
+        self.texts: tuple[str, str] = (expected, actual)
 
 
 class PackageError(MoonwardError):

@@ -79,7 +79,7 @@ class EventStream:
             listener()
 
     def read(self, after: int) -> tuple[list[Event], int]:
-        """The kept events with numbers above `after`, a gap mark before them if some are gone, and the newest number."""
+        """The kept events above number `after`, a gap mark before them if some are gone; and the newest number."""
         with self._lock:
             total, kept = self.total, len(self._ring)
             first = total - kept + 1
@@ -90,7 +90,7 @@ class EventStream:
         return events, max(total, after)
 
     def when_more(self, after: int, listener: Callable[[], None]) -> bool:
-        """Call `listener` once there is more than number `after`, or nothing more will come; False if that is so now."""
+        """Call `listener` once there is more than `after`, or nothing more will come; False if that is so now."""
         with self._lock:
             if self.total > after or self.closed:
                 return False

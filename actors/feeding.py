@@ -40,7 +40,12 @@ def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, Que
         return list(zip(state.check_batch(responses), responses, strict=True))
     only = responses[0]
     found = state.check_feed(only.query_id, only.idempotency_key, only.response)
-    if only.query_id is None and isinstance(found, str) and message.shown is not None and found not in message.shown:
+    if (
+        only.query_id is None
+        and isinstance(found, str)
+        and message.shown is not None
+        and found not in message.shown
+    ):
         raise AmbiguousQuery(1, ", but this handle has not been shown it")
     return [(found, only)]
 

@@ -12,17 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from moonward.actors.errors import (
     MoonwardError,
     SessionNotFound,
     SessionRestarting,
+    SettingsError,
     StartTimeout,
     TooManySessions,
 )
-from moonward.actors.journal.entries import Entry, Started
+from moonward.actors.journal.entries import Ended, Entry, Started
 from moonward.actors.limits import Limits
 from moonward.actors.messages import Cancel, Look, Message, Snap
 from moonward.actors.rebuild import rebuild
+from moonward.actors.rehearsal import Rehearsal, Report
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.worker_pool import ReadyWorker
 from moonward.supervisor.loop_actor import LoopActor
@@ -218,7 +222,7 @@ class Registry(LoopActor):
         self._services.pool.take(message.limits.memory_bytes, taken)
 
     def _begin(self, message: Start, ready: ReadyWorker) -> None:
-        session_id = "s-" + secrets.token_urlsafe(ID_BYTES)
+        session_id = new_id()
         started = Started(
             session_id=session_id,
             code=message.code,
@@ -249,6 +253,54 @@ class Registry(LoopActor):
             ready.process.kill()
             ready.process.close()
             reply.fail(error)
+
+    # -- time travel ------------------------------------------------------------------------------------------
+
+    def fork(self, session_id: str, at: int, reply: Reply[str]) -> None:
+        """Begin a session with the entries of another up to and including number `at`."""
+
+        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
+            if entries is None:
+                reply.fail(error or SessionNotFound(session_id))
+                return
+            try:
+                copy = branch(entries, at, new_id())
+            except SettingsError as wrong:
+                reply.fail(wrong)
+                return
+            self.restore(copy, reply)
+
+        self._services.store.look(session_id, read)
+
+    def restore(self, entries: list[Entry], reply: Reply[str]) -> None:
+        """Hold a session that comes with its past."""
+        started = entries[0]
+        assert isinstance(started, Started)
+        session_id = started.session_id
+
+        def restored(error: BaseException | None) -> None:
+            if error is not None:
+                reply.fail(error)
+                return
+            try:
+                self._sessions.add(session_id)
+            except MoonwardError as wrong:
+                reply.fail(wrong)
+            else:
+                reply.complete(session_id)
+
+        self._services.store.restore(session_id, entries, restored)
+
+    def rehearse(self, session_id: str, code: str | None, reply: Reply[Report]) -> None:
+        """Run a journal again, changing nothing."""
+
+        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
+            if entries is None:
+                reply.fail(error or SessionNotFound(session_id))
+            else:
+                Rehearsal(self._services, entries, code, reply).run()
+
+        self._services.store.look(session_id, read)
 
     # -- sweeping ---------------------------------------------------------------------------------------------
 
@@ -283,3 +335,24 @@ class Registry(LoopActor):
         if stream is not None:
             stream.close()
 
+
+def new_id() -> str:
+    """A session id: `s-` and 128 bits of the system's secure random source, URL-safe."""
+    return "s-" + secrets.token_urlsafe(ID_BYTES)
+
+
+def branch(entries: list[Entry], at: int, session_id: str) -> list[Entry]:
+    """A copy of `entries` up to and including number `at`, for another session.
+
+    The copy keeps the original's start: its clock readings count from there.
+    """
+    if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at < len(entries):
+        raise SettingsError(f"at must be the number of an entry, 0 to {len(entries) - 1}, got {at!r}")
+    if isinstance(entries[at], Ended):
+        raise SettingsError(f"entry {at} is the end of the session; fork before it, at {at - 1} or less")
+    started = entries[0]
+    assert isinstance(started, Started)
+    first = msgspec.structs.replace(
+        started, session_id=session_id, forked_from=started.session_id, forked_at=at
+    )
+    return [first, *entries[1 : at + 1]]

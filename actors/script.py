@@ -107,6 +107,10 @@ class Script:
         self.is_recovering = False
         self._host.asked(asks)
 
+    def reached(self) -> None:
+        """See `EngineHost`."""
+        self.is_recovering = False
+
     def called(self, entry: Called) -> None:
         """See `EngineHost`."""
         self._host.append(entry)
@@ -225,7 +229,9 @@ class Script:
             if isinstance(error, ReplayDiverged):
                 self.diverged(error)
             elif outcome is None:
-                self._services.log.error("call.failed", session_id=session_id, name=request.name, error=repr(error))
+                self._services.log.error(
+                    "call.failed", session_id=session_id, name=request.name, error=repr(error)
+                )
                 self._settle(key, self._entry(strand, request, error=f"{request.name}: {error}"))
             else:
                 self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
@@ -261,9 +267,7 @@ class Script:
     ) -> Called:
         return Called(strand, name_of(request), digest_of(request), result, error, module, request.clocks)
 
-    def _settle(
-        self, key: tuple[Engine | None, str, str], entry: Called, body: bytes | None = None
-    ) -> None:
+    def _settle(self, key: tuple[Engine | None, str, str], entry: Called, body: bytes | None = None) -> None:
         engine, strand, sequence = key
         if engine is not None and engine is self.engine:
             self._in_flight.discard((strand, sequence))

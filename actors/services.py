@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from moonward.actors.job_thread import JobThread
     from moonward.actors.journal.store import Store
     from moonward.actors.registry import Registry
+    from moonward.actors.session_supervisor import SessionSupervisor
     from moonward.actors.settings import Settings
     from moonward.actors.strand import Strand
     from moonward.actors.worker_pool import WorkerPool
@@ -62,6 +63,7 @@ class Services:
     prelude: bytes
     registry: Registry = field(init=False)
     pool: WorkerPool = field(init=False)
+    sessions: SessionSupervisor = field(init=False)
     watchdog: Watchdog = field(init=False)
     budgets: dict[str, RestartBudget] = field(default_factory=dict)
     streams: dict[str, EventStream] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from moonward.actors import feeding
 from moonward.actors.errors import JournalError, RuntimeClosed, SessionRestarting, TransitionError
 from moonward.actors.forking import child_of
-from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
 from moonward.actors.journal.entries import Ask as AskOf
+from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
 from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 AGAIN_S = 1.0
 """Seconds until a running session whose journal failed tries again; arbitrary, a disk needs a while."""
+
+
+WAITERS = 16
+"""Waiters above which those that gave up are sorted out; arbitrary, most sessions have one."""
 
 
 class SessionActor(LoopActor):
@@ -130,7 +134,11 @@ class SessionActor(LoopActor):
         return asleep and self._services.store.is_durable and self._outbox.is_clear and not waits
 
     def close(self) -> None:
-        """The Runtime closes: a session that nothing will remember ends as `closed`."""
+        """The Runtime closes: who waits is told so, and a session that nothing will remember ends as `closed`."""
+        waiters, self._waiters = [*self._waiters, *self._end_waiters], []
+        self._end_waiters = []
+        for reply in waiters:
+            reply.fail(RuntimeClosed("the Runtime was closed"))
         if self.state.terminal is None and not self._services.store.is_durable:
             self._finish(Cancelled(CLOSED), [])
 
@@ -157,8 +165,8 @@ class SessionActor(LoopActor):
     def _wait(self, message: Wait) -> None:
         event = self.state.event()
         if event is None:
-            self.script.run()
-            self._waiters.append(message.reply)
+            self.wake()
+            self.wait_next(message.reply)
         else:
             self.after(message.reply, event)
 
@@ -215,6 +223,8 @@ class SessionActor(LoopActor):
 
     def wait_next(self, reply: Reply[Any]) -> None:
         """Complete `reply` with the next pause, or the end."""
+        if len(self._waiters) >= WAITERS:  # those whose patience ended leave their places behind
+            self._waiters = [each for each in self._waiters if not each.is_set]
         self._waiters.append(reply)
 
     def fail_with_journal(self, reply: Reply[Any]) -> None:
@@ -268,7 +278,10 @@ class SessionActor(LoopActor):
         queries = state.issue([(child_of(strand), specs) for strand, specs, _ in asks])
         state.pause(queries, now)
         entry = Paused(
-            queries, [AskOf(strand, len(specs), clocks) for strand, specs, clocks in asks], now.wall_ms, state.view()
+            queries,
+            [AskOf(strand, len(specs), clocks) for strand, specs, clocks in asks],
+            now.wall_ms,
+            state.view(),
         )
         self._asks = asks_of(entry)
         self._paused_s = now.mono_s
@@ -309,7 +322,9 @@ class SessionActor(LoopActor):
         if kind == "log" and len(note) == 4 and all(isinstance(part, str) for part in note):
             message = note[3][: self.limits.max_log_bytes]
             self.state.log(note[1], note[2], message, at_ms)
-            self._services.show(self.session_id, "log", {"level": note[1], "source": note[2], "message": message})
+            self._services.show(
+                self.session_id, "log", {"level": note[1], "source": note[2], "message": message}
+            )
         elif kind == "progress" and len(note) == 4:
             self.state.set_progress(note[1], note[2], note[3])
             data = {"step": note[1], "total": note[2], "message": note[3]}

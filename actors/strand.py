@@ -113,7 +113,9 @@ class Strand:
         tape = self._host.tape()
         self._steps = tape.of(self.name)
         self._clocks_of_end = tape.clocks_of_end(self.name)
-        self._last_ask = max((i + 1 for i, step in enumerate(self._steps) if step.queries is not None), default=0)
+        self._last_ask = max(
+            (i + 1 for i, step in enumerate(self._steps) if step.queries is not None), default=0
+        )
         self._at = 0
         self.calls = 0
         self._skip_notes = self.seen_notes

@@ -129,7 +129,9 @@ def check(step: Step, request: Request) -> None:
         assert step.called is not None
         if step.called.name == name_of(request) and step.called.digest == digest_of(request):
             return
-    raise ReplayDiverged(step.entry, describe(step), describe_request(request))
+    error = ReplayDiverged(step.entry, describe(step), describe_request(request))
+    error.texts = (_whole_step(step), _whole_request(request))
+    raise error
 
 
 def describe(step: Step) -> str:
@@ -149,6 +151,25 @@ def describe_request(request: Request) -> str:
     if isinstance(request, RequireRequest):
         return f"require {_short(request.name)} ({digest_of(request)[:12]})"
     return f"fork of {', '.join(request.strategies)} ({digest_of(request)[:12]})"
+
+
+def _whole_step(step: Step) -> str:
+    if step.queries is not None:
+        return _whole_asks(step.queries)
+    return describe(step)
+
+
+def _whole_request(request: Request) -> str:
+    if isinstance(request, AskRequest):
+        return _whole_asks(request.queries)
+    return describe_request(request)
+
+
+def _whole_asks(queries: Sequence[QuerySpec]) -> str:
+    return "\n".join(
+        f"{query.prompt}\n{msgspec.json.encode(msgspec.structs.replace(query, prompt='')).decode()}"
+        for query in queries
+    )
 
 
 def _asks(queries: Sequence[QuerySpec]) -> str:

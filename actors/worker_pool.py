@@ -43,6 +43,9 @@ MAX_STARTING = 8
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
 """Delay before the second attempt after a failure, doubled up to the longest. Arbitrary."""
 
+CLOSE_S = 1.0
+"""Seconds until a supervisor's stop stops waiting for killed workers; they take about a millisecond."""
+
 EventSink = Callable[[str, dict[str, Any]], None]
 
 
@@ -180,6 +183,10 @@ class WorkerPool(LoopActor):
             done()
         else:
             zygote.close(timeout_s, done)
+
+    def begin_end(self, done: Callable[[], None]) -> None:
+        """`close`, as a supervisor asks for it."""
+        self.close(CLOSE_S, done)
 
     def on_ended(self, reason: BaseException | None) -> None:
         """Kill what is not taken; leave the taken ones to their sessions."""

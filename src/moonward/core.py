@@ -15,19 +15,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from moonward.actors import tree
-from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported, SessionNotFound
+from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported
 from moonward.actors.event_stream import EventStream
 from moonward.actors.journal.store import Store
 from moonward.actors.messages import Look
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
 from moonward.actors.settings import Settings
+from moonward.patience import timed_out
 from moonward.supervisor.loop import Loop
 from moonward.supervisor.reply import Reply
 from moonward.supervisor.supervisor import Supervisor
 from moonward.telemetry import host_log
-
-from moonward.patience import timed_out
 
 T = TypeVar("T")
 
@@ -55,7 +54,9 @@ class Core:
         now: Callable[[], Instant] = instant,
     ) -> None:
         if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
-            raise RuntimeUnsupported(f"moonward runs on Linux with pidfd (5.3 or newer); this is {sys.platform}")
+            raise RuntimeUnsupported(
+                f"moonward runs on Linux with pidfd (5.3 or newer); this is {sys.platform}"
+            )
         self.settings = Settings.resolve(settings, overrides, os.environ)
         self.log = host_log()
         self.epoch = secrets.token_hex(4)
@@ -251,6 +252,3 @@ def settle(reply: Reply[Any]) -> Callable[[Any, BaseException | None], None]:
 
 def _complete(reply: Reply[Any], value: Any) -> None:
     reply.complete(value)
-
-
-__all__ = ["Core", "SessionNotFound", "instant", "settle"]

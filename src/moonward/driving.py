@@ -83,7 +83,9 @@ def response_of(query: LlmQuery, given: Answer) -> QueryResponse:
     if isinstance(given, QueryResponse):
         return given
     if not isinstance(given, str):
-        raise SettingsError(f"a responder must return a string or a QueryResponse, got {type(given).__name__}")
+        raise SettingsError(
+            f"a responder must return a string or a QueryResponse, got {type(given).__name__}"
+        )
     return QueryResponse(query.id, given)
 
 

@@ -37,7 +37,9 @@ def start(
         raise SettingsError(f"code is longer than max_code_bytes ({allowed.max_code_bytes})")
     text = ctx_text(ctx)
     if len(text) + len(code) > allowed.max_frame_bytes // 2:
-        raise SettingsError(f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})")
+        raise SettingsError(
+            f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})"
+        )
     return Start(code, text, allowed, folders(packages), strategy, Reply())
 
 
@@ -50,7 +52,10 @@ def advise(
     limits: Limits | dict[str, Any] | None,
 ) -> Start:
     """A request to run an installed strategy."""
-    if not isinstance(strategy, str) or not strategy.replace("_", "a").replace(".", "a").replace("-", "a").isalnum():
+    if (
+        not isinstance(strategy, str)
+        or not strategy.replace("_", "a").replace(".", "a").replace("-", "a").isalnum()
+    ):
         raise SettingsError(f"strategy must be the name of a package, got {strategy!r}")
     if opts is not None and not isinstance(opts, Mapping):
         raise SettingsError(f"opts must be an object or None, got {type(opts).__name__}")
@@ -128,7 +133,7 @@ def snap(
     """A request for a snapshot."""
     if not isinstance(include_history, bool):
         raise SettingsError(f"include_history must be True or False, got {include_history!r}")
-    chosen = PendingFilter.of(pending_filter, settings.prompt_preview_chars)
+    chosen = PendingFilter.parse(pending_filter, settings.prompt_preview_chars)
     return Snap(chosen, include_history)
 
 

@@ -213,7 +213,9 @@ class Runtime:
         event: Finished = self._ask(session_id, requests.cancel(reason))
         return event
 
-    def snapshots(self, pending_filter: Filter = None, include_history: bool = False) -> dict[str, dict[str, Any]]:
+    def snapshots(
+        self, pending_filter: Filter = None, include_history: bool = False
+    ) -> dict[str, dict[str, Any]]:
         """Snapshots of all sessions that are held, by id."""
         settings = self.settings
         requests.snap(settings, pending_filter, include_history)

@@ -1,0 +1,167 @@
+"""The supervision tree of a Runtime.
+
+    runtime (one_for_one)
+    ├── pool        warm workers, and the zygote that they are forked from
+    ├── sessions    (dynamic) a restart budget for each session actor
+    ├── registry    routes messages
+    └── reaper      idle times, sleep, old results
+
+The journal's store belongs to the Runtime, not to an actor: no restart can lose what it holds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moonward.actors.errors import SettingsError
+from moonward.actors.host.calls import HostCalls
+from moonward.actors.host.packages import find_module, search_path
+from moonward.actors.job_thread import JobThread
+from moonward.actors.journal.memory_store import MemoryStore
+from moonward.actors.journal.sqlite_store import SqliteStore
+from moonward.actors.reaper import Reaper
+from moonward.actors.registry import Registry
+from moonward.actors.services import Log, Services, string_paths
+from moonward.actors.session_supervisor import SessionSupervisor
+from moonward.actors.worker.prelude import Prelude
+from moonward.actors.worker_pool import WorkerPool
+from moonward.supervisor.child_spec import ChildKind, ChildSpec, Shutdown
+from moonward.supervisor.event import EventKind, SupervisionEvent
+from moonward.supervisor.report import TreeNode
+from moonward.supervisor.supervisor import Supervisor
+
+if TYPE_CHECKING:
+    from moonward.actors.event_stream import EventStream
+    from moonward.actors.journal.store import Store
+    from moonward.actors.session_state import Instant
+    from moonward.actors.settings import Settings
+    from moonward.supervisor.loop import Loop
+    from moonward.supervisor.reply import Reply
+
+SQLITE = "sqlite:///"
+
+ROOT_INTENSITY = 10
+"""Restarts of the Runtime's own parts within `ROOT_PERIOD_S` before the Runtime gives up. Arbitrary: none of them
+runs a script, so one that fails that often will not be mended by another start."""
+
+ROOT_PERIOD_S = 60.0
+
+POOL_SHUTDOWN_S = 1.0
+"""Seconds that workers and zygote have to be gone in; they are killed at once, which takes about a millisecond."""
+
+
+def build(
+    loop: Loop,
+    settings: Settings,
+    log: Log,
+    events: EventStream,
+    now: Callable[[], Instant],
+    make_store: Callable[[Loop, Settings], Store] | None,
+    reply: Reply[Services],
+) -> None:
+    """Make what the actors share. Loop thread; the reply comes when the journal is open."""
+    store = (make_store or open_store)(loop, settings)
+    data_dir = settings.data_path
+    services = Services(
+        loop=loop,
+        settings=settings,
+        store=store,
+        jobs=JobThread(loop, "moonward-calls"),
+        calls=HostCalls(data_dir),
+        log=log,
+        now=now,
+        find_module=find_module,
+        package_paths=[*string_paths(settings.package_paths), *string_paths(search_path(os.environ))],
+        dirs={name: str(data_dir / name) for name in ("state", "cards", "scenarios")},
+        events=events,
+        prelude=Prelude.installed().body,
+    )
+    if not store.is_durable:
+        reply.complete(services)
+        return
+
+    def adopted(ids: list[str] | None, error: BaseException | None) -> None:
+        if error is not None:
+            reply.fail(error)
+        else:
+            log.info("journal.opened", journal=settings.journal, sessions=len(ids or ()))
+            reply.complete(services)
+
+    store.adopt(adopted)
+
+
+def open_store(loop: Loop, settings: Settings) -> Store:
+    """The store of `Settings.journal`."""
+    if not settings.is_durable:
+        return MemoryStore()
+    if not settings.journal.startswith(SQLITE):
+        raise SettingsError(f"journal must be memory: or sqlite:///path, got {settings.journal!r}")
+    path = Path(settings.journal.removeprefix(SQLITE)).expanduser()
+    return SqliteStore(loop, str(path), durability=settings.durability)
+
+
+def plant(services: Services) -> Supervisor:
+    """The root supervisor, not yet launched. Loop thread."""
+    settings, loop = services.settings, services.loop
+
+    def told(event: SupervisionEvent) -> None:
+        tell = (
+            services.log.debug
+            if event.kind in (EventKind.STARTED, EventKind.EXITED)
+            else services.log.warning
+        )
+        fields = event.as_dict()
+        tell(f"supervisor.{fields.pop('event')}", **fields)
+
+    def pool() -> WorkerPool:
+        services.pool = WorkerPool(
+            loop,
+            settings.warm_workers,
+            start_timeout_s=settings.start_timeout,
+            on_event=lambda name, fields: services.log.info(f"pool.{name}", **fields),
+            require_confinement=settings.require_confinement,
+            memory_bytes=settings.limits.memory_bytes,
+        )
+        return services.pool
+
+    def sessions() -> SessionSupervisor:
+        services.sessions = SessionSupervisor(services, told)
+        return services.sessions
+
+    specs = [
+        ChildSpec("pool", pool, shutdown=Shutdown(POOL_SHUTDOWN_S)),
+        ChildSpec("sessions", sessions, kind=ChildKind.SUPERVISOR),
+        ChildSpec("registry", lambda: Registry(services, services.sessions)),
+        ChildSpec("reaper", lambda: Reaper(services)),
+    ]
+    return Supervisor(
+        loop, specs, name="runtime", intensity=ROOT_INTENSITY, period_s=ROOT_PERIOD_S, on_event=told
+    )
+
+
+def retire(services: Services) -> None:
+    """The Runtime closes: sessions that nothing will remember end as `closed`. Loop thread."""
+    for actor in list(services.registry.actors.values()):
+        actor.close()
+
+
+def picture(root: Supervisor, services: Services) -> dict[str, Any]:
+    """The tree as plain values, with the numbers of the pool."""
+    node = _plain(root.tree())
+    for child in node["children"]:
+        if child["id"] == "pool":
+            child["stats"] = services.pool.stats()
+    return node
+
+
+def _plain(node: TreeNode) -> dict[str, Any]:
+    return {
+        "id": node.id,
+        "kind": node.kind,
+        "state": node.state,
+        "restarts": node.restarts,
+        "children": [_plain(each) for each in node.children],
+    }
