@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moonward.actors.errors import AmbiguousQuery, MoonwardError
+from moonward.actors.errors import AmbiguousQuery
 from moonward.actors.interaction import Accepted
 from moonward.actors.journal.entries import Answered, Batch
 from moonward.actors.query import QueryResponse
 from moonward.actors.session_state import Repeat
+from moonward.supervisor.errors import MoonwardError
 
 if TYPE_CHECKING:
     from moonward.actors.messages import Feed

@@ -43,7 +43,7 @@ class Reaper(LoopActor):
         self._timer = self.loop.call_later(self._interval_s(), self._tick)
 
     def _tick(self) -> None:
-        self.take("tick")
+        self.handle("tick")
         if not self.has_ended:
             self._arm()
 

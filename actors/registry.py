@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from moonward.actors.errors import (
-    MoonwardError,
     SessionNotFound,
     SessionRestarting,
     SettingsError,
@@ -29,6 +28,7 @@ from moonward.actors.rebuild import rebuild
 from moonward.actors.rehearsal import Rehearsal, Report
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.worker_pool import ReadyWorker
+from moonward.supervisor.errors import MoonwardError
 from moonward.supervisor.loop_actor import LoopActor
 from moonward.supervisor.reply import Reply
 
@@ -117,13 +117,11 @@ class Registry(LoopActor):
         """Give `message` to its session, wherever that is."""
         actor = self._actors.get(session_id)
         if actor is not None:
-            actor.take(message)
+            actor.handle(message)
         elif session_id in self._opening:
             self._opening[session_id].append(message)
         elif self._sessions.is_restarting(session_id):
             message.reply.fail(SessionRestarting(f"session {session_id} is being restarted; try again"))
-        elif (why := self._sessions.parked_reason(session_id)) is not None:
-            message.reply.fail(SessionRestarting(f"session {session_id} was given up: {why}"))
         elif not self._services.store.is_durable:
             message.reply.fail(SessionNotFound(session_id))
         elif isinstance(message, Look | Snap):
@@ -166,7 +164,7 @@ class Registry(LoopActor):
             for each in messages:
                 actor = self._actors.get(session_id)
                 if actor is not None:
-                    actor.take(each)
+                    actor.handle(each)
                 else:
                     each.reply.fail(error or SessionNotFound(session_id))
 
@@ -191,7 +189,7 @@ class Registry(LoopActor):
         for session_id in order:
             each = message.make()
             each.reply.on_set(lambda reply, session_id=session_id: came(session_id, reply))  # type: ignore[misc]
-            self._actors[session_id].take(each)
+            self._actors[session_id].handle(each)
 
     # -- starting ---------------------------------------------------------------------------------------------
 
@@ -281,11 +279,17 @@ class Registry(LoopActor):
         def restored(error: BaseException | None) -> None:
             if error is not None:
                 reply.fail(error)
-                return
-            try:
-                self._sessions.add(session_id)
-            except MoonwardError as wrong:
-                reply.fail(wrong)
+            else:
+                self._services.store.open(session_id, opened)
+
+        def opened(_: list[Entry] | None, error: BaseException | None) -> None:
+            if error is None:
+                try:
+                    self._sessions.add(session_id, asleep=self._services.store.is_durable)
+                except MoonwardError as wrong:
+                    error = wrong
+            if error is not None:
+                reply.fail(error)
             else:
                 reply.complete(session_id)
 
@@ -311,7 +315,7 @@ class Registry(LoopActor):
             if actor.state.terminal is not None:
                 self._sweep_ended(actor, now.mono_s)
             elif settings.idle_ttl is not None and actor.state.is_expired(settings.idle_ttl, now):
-                actor.take(Cancel("expired"))
+                actor.handle(Cancel("expired"))
             elif settings.hibernate_after is not None:
                 idle_s = actor.idle_paused_s()
                 if idle_s is not None and idle_s >= settings.hibernate_after:

@@ -75,7 +75,9 @@ class Rehearsal:
 
     def _agree(self, reached: str) -> None:
         self._engine.stop()
-        self._reply.complete(Report(self._session_id, True, len(self._entries), reached))
+        self._reply.complete(
+            Report(self._session_id, agrees=True, entries=len(self._entries), reached=reached)
+        )
 
     def _differ(self, error: ReplayDiverged, reached: str) -> None:
         self._engine.stop()
@@ -86,13 +88,13 @@ class Rehearsal:
         self._reply.complete(
             Report(
                 self._session_id,
-                False,
-                len(self._entries),
-                reached,
-                error.entry,
-                error.expected,
-                error.actual,
-                "\n".join(lines),
+                agrees=False,
+                entries=len(self._entries),
+                reached=reached,
+                entry=error.entry,
+                expected=error.expected,
+                actual=error.actual,
+                diff="\n".join(lines),
             )
         )
 

@@ -13,7 +13,7 @@ import msgspec
 
 from moonward.actors.engine import Engine
 from moonward.actors.errors import ReplayDiverged
-from moonward.actors.host.calls import CallOutcome
+from moonward.actors.host.ledger import CallOutcome
 from moonward.actors.host.packages import Module
 from moonward.actors.journal.entries import MAIN, Called, ChildEnded, Clocks, Entry, Started
 from moonward.actors.losses import Loss

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from moonward.actors.errors import MoonwardError
 from moonward.actors.journal.entries import Ended
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.terminal import Failed
 from moonward.supervisor.child_spec import ChildSpec, Restart
 from moonward.supervisor.dynamic_supervisor import DynamicSupervisor
+from moonward.supervisor.errors import MoonwardError
 from moonward.supervisor.event import OnEvent
 from moonward.supervisor.exits import ExitReason
 from moonward.supervisor.report import ChildState

@@ -84,7 +84,7 @@ class LoopActor(pykka.Actor):
         """Deliver `message` later, in order with others of this thread. From any thread."""
         self.loop.post(lambda: self._handle(message, None))
 
-    def take(self, message: Any) -> None:
+    def handle(self, message: Any) -> None:
         """Handle `message` now. Loop thread only, for other actors of the same loop."""
         self._handle(message, None)
 

@@ -67,7 +67,7 @@ class Core:
         self.loop = Loop("moonward", on_error=self._loop_error)
         self.loop.start()
         try:
-            self.services = self._on_loop(lambda reply: self._build(reply, store, now))
+            self.services: Services = self._on_loop(lambda reply: self._build(reply, store, now))
             self.root: Supervisor = self._on_loop(self._plant)
         except BaseException:
             self.loop.stop()
@@ -129,7 +129,7 @@ class Core:
         """Give `envelope` to the registry, and see that `reply` is settled whatever happens."""
         if self._track(reply):
             services = self.services
-            self.loop.post(lambda: services.registry.take(envelope))
+            self.loop.post(lambda: services.registry.handle(envelope))
         return reply
 
     def run(self, work: Callable[[Reply[Any]], None]) -> Reply[Any]:
@@ -179,13 +179,18 @@ class Core:
 
     # -- everything else --------------------------------------------------------------------------------------
 
+    def has_stream(self, session_id: str) -> bool:
+        """Whether events of this session are kept."""
+        return session_id in self.services.streams
+
     def stream(self, session_id: str | None) -> EventStream:
         """The events of a session that exists, or of all."""
+        services: Services = self.services
         if session_id is None:
-            return self.services.events
-        if session_id not in self.services.streams:
+            return services.events
+        if not self.has_stream(session_id):
             self.wait(self.ask(session_id, Look(lambda state, now: None)))
-        return self.services.stream_of(session_id)
+        return services.stream_of(session_id)
 
     def list_sessions(self) -> Reply[Any]:
         """Rows of all sessions."""

@@ -14,10 +14,9 @@ def begin(stream: EventStream, since: object) -> tuple[int, list[Event]]:
     """The number to read after, and what to tell first."""
     if since is None:
         return 0, []
-    fine = isinstance(since, tuple | list) and len(since) == 2 and isinstance(since[0], str)
-    if not fine or isinstance(since[1], bool) or not isinstance(since[1], int) or since[1] < 0:  # type: ignore[index]
+    epoch, n = since if isinstance(since, tuple | list) and len(since) == 2 else (None, None)
+    if not isinstance(epoch, str) or isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise SettingsError(f"since must be the number of an event, (epoch, n), got {since!r}")
-    epoch, n = since  # type: ignore[misc]
     if epoch == stream.epoch:
         return n, []
     return 0, [missed((stream.epoch, 0), stream.session_id, 0, None)]

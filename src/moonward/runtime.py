@@ -53,7 +53,8 @@ class Session:
 
     def wait(self, timeout: Patience = None) -> Paused | Finished:
         """The event that the session is in, or else the next one. `FeedTimeout` after `timeout` seconds."""
-        return self._see(self._ask(Wait(), timeout))
+        event: Paused | Finished = self._see(self._ask(Wait(), timeout))
+        return event
 
     def finished(self, timeout: Patience = None) -> Finished:
         """The end of the session, at once when it has ended. `FeedTimeout` after `timeout` seconds."""
@@ -76,13 +77,15 @@ class Session:
         `JournalError`; nothing is changed then. `FeedTimeout` says whether the answer was accepted.
         """
         message = requests.feed(response, query_id, usage, idempotency_key, frozenset(self._shown))
-        return self._see(self._ask(message, timeout))
+        event: Accepted | Paused | Finished = self._see(self._ask(message, timeout))
+        return event
 
     def feed_batch(
         self, responses: Iterable[QueryResponse], *, timeout: Patience = None
     ) -> Accepted | Paused | Finished:
         """Answer several queries: all of them, or on any error none."""
-        return self._see(self._ask(requests.feed_batch(responses), timeout))
+        event: Accepted | Paused | Finished = self._see(self._ask(requests.feed_batch(responses), timeout))
+        return event
 
     def cancel(self, reason: str = "") -> Finished:
         """End the session, busy or not. `TransitionError` when it has ended."""

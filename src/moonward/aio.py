@@ -1,0 +1,300 @@
+"""The front door for coroutines: `AsyncRuntime` and `AsyncSession`. The event loop is never blocked.
+
+Cancelling a task that awaits cancels the wait, never the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from moonward import observing, requests
+from moonward.actors.event_stream import Event, Number
+from moonward.actors.interaction import Accepted, Finished, Paused
+from moonward.actors.limits import Limits
+from moonward.actors.messages import Feed, Look, Wait, WaitForEnd, Wake
+from moonward.actors.query import QueryResponse
+from moonward.actors.registry import All
+from moonward.actors.rehearsal import Report
+from moonward.actors.settings import Settings
+from moonward.core import Core
+from moonward.patience import timed_out
+from moonward.runtime import Filter, Patience, Usage
+from moonward.supervisor.reply import Reply
+
+
+async def outcome(reply: Reply[Any], message: Any = None, timeout_s: float | None = None) -> Any:
+    """What `reply` is set to; `FeedTimeout` after `timeout_s` seconds."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[None] = loop.create_future()
+
+    def wake() -> None:
+        if not future.done():
+            future.set_result(None)
+
+    def settled(_: Reply[Any]) -> None:
+        try:
+            loop.call_soon_threadsafe(wake)
+        except RuntimeError:
+            pass  # the event loop was closed: nobody waits there any more
+
+    reply.on_set(settled)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await future
+    except TimeoutError:
+        reply.fail(timed_out(message, timeout_s or 0.0))
+    except asyncio.CancelledError:
+        if isinstance(message, Feed):
+            message.withdraw()
+        reply.fail(asyncio.CancelledError())
+        raise
+    return reply.result()
+
+
+class AsyncSession:
+    """A handle of one session, for coroutines; see `Session`."""
+
+    def __init__(self, core: Core, session_id: str) -> None:
+        self._core = core
+        self._id = session_id
+        self._shown: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<AsyncSession {self._id}>"
+
+    @property
+    def id(self) -> str:
+        """The session's id."""
+        return self._id
+
+    async def phase(self) -> str:
+        """`running`, `paused`, `completed`, `failed` or `cancelled`."""
+        phase: str = await self._ask(Look(lambda state, now: state.phase))
+        return phase
+
+    async def wait(self, timeout: Patience = None) -> Paused | Finished:
+        """The event that the session is in, or else the next one."""
+        event: Paused | Finished = self._see(await self._ask(Wait(), timeout))
+        return event
+
+    async def finished(self, timeout: Patience = None) -> Finished:
+        """The end of the session, at once when it has ended."""
+        event: Finished = self._see(await self._ask(WaitForEnd(), timeout))
+        return event
+
+    async def feed(
+        self,
+        response: str | QueryResponse,
+        *,
+        query_id: str | None = None,
+        usage: Usage = None,
+        idempotency_key: str | None = None,
+        timeout: Patience = None,
+    ) -> Accepted | Paused | Finished:
+        """Answer a query; see `Session.feed`."""
+        message = requests.feed(response, query_id, usage, idempotency_key, frozenset(self._shown))
+        event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
+        return event
+
+    async def feed_batch(
+        self, responses: Iterable[QueryResponse], *, timeout: Patience = None
+    ) -> Accepted | Paused | Finished:
+        """Answer several queries, all or none."""
+        message = requests.feed_batch(responses)
+        event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
+        return event
+
+    async def cancel(self, reason: str = "") -> Finished:
+        """End the session, busy or not."""
+        event: Finished = await self._ask(requests.cancel(reason))
+        return event
+
+    async def snapshot(self, pending_filter: Filter = None, include_history: bool = False) -> dict[str, Any]:
+        """What the session looks like now."""
+        message = requests.snap(self._core.settings, pending_filter, include_history)
+        shot: dict[str, Any] = await self._ask(message)
+        return shot
+
+    async def is_expired(self, ttl: float | timedelta) -> bool:
+        """Whether `ttl` has passed since the start or the last accepted feed."""
+        expired: bool = await self._ask(requests.expired(ttl))
+        return expired
+
+    async def transcript(self) -> list[dict[str, Any]]:
+        """Every query with its answer, in order."""
+        exchanges: list[dict[str, Any]] = await self._ask(Look(lambda state, now: state.transcript()))
+        return exchanges
+
+    async def wake(self, timeout: Patience = None) -> None:
+        """Have a worker ready."""
+        await self._ask(Wake(), timeout)
+
+    async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
+        """The session's events: those still kept, then each as it comes, until the session ends."""
+        if not self._core.has_stream(self._id):
+            await self._ask(Look(lambda state, now: None))
+        async for event in observing.aread(self._core.services.stream_of(self._id), since):
+            yield event
+
+    async def _ask(self, message: Any, timeout: Patience = None) -> Any:
+        return await outcome(self._core.ask(self._id, message), message, requests.timeout(timeout))
+
+    def _see(self, event: Any) -> Any:
+        if isinstance(event, Paused):
+            self._shown = {query.id for query in event.queries}
+        return event
+
+
+class AsyncRuntime:
+    """`Runtime` for coroutines: `async with AsyncRuntime() as runtime`, or `await runtime.open()` and `close()`."""
+
+    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+        self._settings = settings
+        self._overrides = overrides
+        self._held: Core | None = None
+
+    async def open(self) -> Self:
+        """Start it; `async with` does so by itself. The errors are those of `Runtime()`."""
+        if self._held is None:
+            self._held = await asyncio.to_thread(Core, self._settings, self._overrides)
+        return self
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def _core(self) -> Core:
+        if self._held is None:
+            raise RuntimeError("this AsyncRuntime is not open: use `async with`, or `await runtime.open()`")
+        return self._held
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold."""
+        return self._core.settings
+
+    async def start(
+        self,
+        code: str,
+        ctx: Mapping[str, Any] | None = None,
+        *,
+        packages: Sequence[Path | str] = (),
+        limits: Limits | dict[str, Any] | None = None,
+    ) -> AsyncSession:
+        """Start a session; see `Runtime.start`."""
+        return await self._start(requests.start(self.settings, code, ctx, packages, limits))
+
+    async def advise(
+        self,
+        strategy: str,
+        task: str | None = None,
+        opts: Mapping[str, Any] | None = None,
+        *,
+        packages: Sequence[Path | str] = (),
+        limits: Limits | dict[str, Any] | None = None,
+    ) -> AsyncSession:
+        """Run an installed strategy; see `Runtime.advise`."""
+        return await self._start(requests.advise(self.settings, strategy, task, opts, packages, limits))
+
+    async def _start(self, message: Any) -> AsyncSession:
+        return AsyncSession(self._core, await outcome(self._core.tell(message), message))
+
+    async def session(self, session_id: str) -> AsyncSession:
+        """The handle of a session; `SessionNotFound` if there is none."""
+        session = AsyncSession(self._core, requests.identity(session_id))
+        await session._ask(Look(lambda state, now: None))
+        return session
+
+    async def sessions(self) -> list[AsyncSession]:
+        """All sessions, oldest first."""
+        return [AsyncSession(self._core, row.id) for row in await outcome(self._core.list_sessions())]
+
+    async def feed(
+        self,
+        session_id: str,
+        response: str | QueryResponse,
+        *,
+        query_id: str | None = None,
+        usage: Usage = None,
+        idempotency_key: str | None = None,
+        timeout: Patience = None,
+    ) -> Accepted | Paused | Finished:
+        """Answer a query of a session."""
+        message = requests.feed(response, query_id, usage, idempotency_key, None)
+        event: Accepted | Paused | Finished = await self._ask(session_id, message, timeout)
+        return event
+
+    async def feed_batch(
+        self, session_id: str, responses: Iterable[QueryResponse], *, timeout: Patience = None
+    ) -> Accepted | Paused | Finished:
+        """Answer several queries of a session, all or none."""
+        message = requests.feed_batch(responses)
+        event: Accepted | Paused | Finished = await self._ask(session_id, message, timeout)
+        return event
+
+    async def cancel(self, session_id: str, reason: str = "") -> Finished:
+        """End a session."""
+        event: Finished = await self._ask(session_id, requests.cancel(reason))
+        return event
+
+    async def snapshots(
+        self, pending_filter: Filter = None, include_history: bool = False
+    ) -> dict[str, dict[str, Any]]:
+        """Snapshots of all sessions that are held, by id."""
+        settings = self.settings
+        requests.snap(settings, pending_filter, include_history)
+        message = All(lambda: requests.snap(settings, pending_filter, include_history), Reply())
+        shots: dict[str, dict[str, Any]] = await outcome(self._core.tell(message), message)
+        return shots
+
+    async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
+        """The events of all sessions."""
+        async for event in observing.aread(self._core.services.events, since):
+            yield event
+
+    async def tree(self) -> dict[str, Any]:
+        """The supervision tree as data."""
+        tree: dict[str, Any] = await outcome(self._core.tree())
+        return tree
+
+    async def fork(self, session_id: str, at: int) -> AsyncSession:
+        """A new session from a point of an old one."""
+        return AsyncSession(self._core, await outcome(self._core.fork(session_id, at)))
+
+    async def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
+        """Run a journal again and report."""
+        reply = self._core.rehearse(session_id, code)
+        report: Report = await outcome(reply, None, requests.timeout(timeout))
+        return report
+
+    async def export(self, session_id: str, path: Path | str) -> None:
+        """Write a session's journal to one portable file."""
+        await outcome(self._core.export(session_id, Path(path)))
+
+    async def import_(self, path: Path | str) -> AsyncSession:
+        """Take a session from a portable file."""
+        return AsyncSession(self._core, await outcome(self._core.import_(Path(path))))
+
+    async def prune(self, older_than: float | timedelta) -> int:
+        """Remove the journals of sessions that ended longer ago than `older_than`; how many."""
+        pruned: int = await outcome(self._core.prune(requests.seconds("older_than", older_than)))
+        return pruned
+
+    async def close(self, timeout: Patience = None) -> None:
+        """End everything; see `Runtime.close`. Idempotent."""
+        if self._held is not None:
+            await asyncio.to_thread(self._held.close, requests.timeout(timeout))
+
+    async def _ask(self, session_id: str, message: Any, timeout: Patience = None) -> Any:
+        reply = self._core.ask(requests.identity(session_id), message)
+        return await outcome(reply, message, requests.timeout(timeout))
