@@ -9,6 +9,7 @@ own handles read on from there.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import NoReturn
 
 import msgspec
@@ -54,6 +55,12 @@ class Kit:
     def vm(self, hash_seed: int, memory_bytes: int) -> Vm:
         """A new VM."""
         return Vm(self.chunks, hash_seed, memory_bytes)
+
+
+def prepare() -> Callable[[str], NoReturn]:
+    """Read what workers need from files, once, in the zygote; the function that each worker then runs."""
+    kit = Kit.installed()
+    return lambda confinement: serve(confinement, kit)
 
 
 def serve(confinement: str, kit: Kit | None = None) -> NoReturn:

@@ -179,11 +179,10 @@ def main(control_fd: int, host_pid: int, entry: str) -> NoReturn:
     module_name, _, function_name = entry.partition(":")
     module = importlib.import_module(module_name)
     prepare = getattr(module, "prepare", None)
-    if prepare is not None:
-        prepare()
+    run = prepare() if prepare is not None else getattr(module, function_name)
     os.environ.clear()
     os.environ["TZ"] = "UTC0"  # else the first date opens a file, which kills a confined worker
-    zygote = Zygote(socket.socket(fileno=control_fd), host_pid, getattr(module, function_name))
+    zygote = Zygote(socket.socket(fileno=control_fd), host_pid, run)
     gc.collect()
     gc.freeze()  # collections in a worker then do not touch, and so copy, the pages it shares with the zygote
     zygote.run()
