@@ -9,7 +9,7 @@ local M = ...
 local core = M._core or {}
 M._core = core
 
-local error, type, format = error, type, string.format
+local error, type, next, format = error, type, next, string.format
 local math_type, tointeger, huge = math.type, math.tointeger, math.huge
 
 local check = {}
@@ -106,6 +106,16 @@ function check.integer(fn, name, value, min, max)
   fail(fn, name .. wanted .. ", got " .. describe(value), 3)
 end
 
+-- The index of a hole: `#` may stop at a nil with numbers behind it, which would then be left out in silence.
+local function hole(values, n)
+  for key in next, values do
+    if math_type(key) == "integer" and key > n then
+      return n + 1
+    end
+  end
+  return nil
+end
+
 -- Copies: a check must hold for the numbers that are then used, whatever __index a script has put on its table.
 local function copy_array(fn, name, values, least, lowest, level)
   if type(values) ~= "table" then
@@ -125,6 +135,10 @@ local function copy_array(fn, name, values, least, lowest, level)
       fail(fn, format("%s[%d] must be >= %g, got %s", name, i, lowest, describe(value)), level + 1)
     end
     copy[i] = value + 0.0
+  end
+  local missing = hole(values, n)
+  if missing then
+    fail(fn, format("%s[%d] must be a finite number, got nil", name, missing), level + 1)
   end
   return copy
 end
@@ -179,10 +193,13 @@ function check.list(fn, name, values, least)
   elseif #values < least then
     fail(fn, name .. " must not be empty", 3)
   end
-  for i = 1, #values do
-    if values[i] == nil then
-      fail(fn, format("%s[%d] must not be nil: an array has no holes", name, i), 3)
-    end
+  local n = #values
+  local missing = hole(values, n)
+  for i = n, 1, -1 do
+    missing = values[i] == nil and i or missing
+  end
+  if missing then
+    fail(fn, format("%s[%d] must not be nil: an array has no holes", name, missing), 3)
   end
 end
 

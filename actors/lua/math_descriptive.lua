@@ -105,8 +105,9 @@ function core.standardized(values)
     return nil
   end
   local mean, largest, scaled = core.mean(values), 0.0, {}
+  local part = highest - lowest < huge and 1 or 0.5 -- the difference of two finite numbers may overflow
   for i = 1, #values do
-    scaled[i] = 0.5 * values[i] - 0.5 * mean -- halves: the difference of two finite numbers may overflow
+    scaled[i] = part * values[i] - part * mean
     local size = abs(scaled[i])
     largest = size > largest and size or largest
   end

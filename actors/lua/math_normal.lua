@@ -14,7 +14,8 @@ local SWITCH = 1.5
 
 -- e^(-x^2) to the last bits: the square of x cut to sixteenths is exact.
 local function exp_minus_square(x)
-  if abs(x) > 30 then
+  x = abs(x)
+  if x > 30 then
     return 0.0
   end
   local h = floor(x * 16) / 16

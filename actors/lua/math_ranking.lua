@@ -11,7 +11,7 @@ local type, math_type = type, math.type
 function core.ranks(values)
   local order, ranks, n = {}, {}, #values
   for i = 1, n do
-    order[i] = i
+    order[i], ranks[i] = i, 0.0
   end
   sort(order, function(i, j)
     return values[i] < values[j]
