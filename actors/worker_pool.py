@@ -29,6 +29,7 @@ from moonward.actors.greeting import Greeting, ReadyWorker, Taken
 from moonward.actors.worker.confine import FULL
 from moonward.actors.worker_process import ExitStatus, WorkerProcess
 from moonward.actors.zygote_process import Spawned, ZygoteProcess
+from moonward.supervisor.backoff import Backoff, delay_s
 from moonward.supervisor.loop import Loop, Timer
 from moonward.supervisor.loop_actor import LoopActor
 
@@ -40,8 +41,8 @@ DEFAULT_MEMORY_BYTES = 128 << 20
 MAX_STARTING = 8
 """Workers that are being started at once. They share the processors with the sessions: more makes none faster."""
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 0.1, 10.0
-"""Delay before the second attempt after a failure, doubled up to the longest. Arbitrary."""
+RETRY = Backoff(first_s=0.1, max_s=10.0)
+"""Delays after failures in a row: of the zygote, and of workers for the warm level. Arbitrary."""
 
 CLOSE_S = 1.0
 """Seconds until a supervisor's stop stops waiting for killed workers; they take about a millisecond."""
@@ -67,25 +68,6 @@ class Spawner(Protocol):
 
 SpawnerFactory = Callable[[Callable[[WorkerError], None], Callable[[str], None]], Spawner]
 """Starts a zygote, given `on_lost` and `on_stderr`. Raises `OSError`."""
-
-
-class Backoff:
-    """Delays between attempts: none before the second, then doubled, with jitter; `reset` after a success."""
-
-    def __init__(self) -> None:
-        self.failures = 0
-
-    def reset(self) -> None:
-        """It worked."""
-        self.failures = 0
-
-    def next_s(self) -> float:
-        """It failed: seconds to wait."""
-        self.failures += 1
-        if self.failures == 1:
-            return 0.0
-        longest_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(self.failures - 2, 16))
-        return longest_s * random.uniform(0.5, 1.0)
 
 
 class _Waiting:
@@ -127,9 +109,9 @@ class WorkerPool(LoopActor):
         self._new_spawner = spawner or self._new_zygote
         self._zygote: Spawner | None = None
         self._zygote_timer: Timer | None = None
-        self._zygote_backoff = Backoff()
+        self._zygote_failures = 0
         self._warm_timer: Timer | None = None
-        self._warm_backoff = Backoff()
+        self._warm_failures = 0
         self._wait_timer: Timer | None = None
         self._last_ready_s = 0.0
         self._idle: deque[ReadyWorker] = deque()
@@ -235,13 +217,14 @@ class WorkerPool(LoopActor):
         self._on_no_zygote(reason, zygote is None or not zygote.is_ready)
 
     def _on_no_zygote(self, reason: WorkerError, never_ready: bool) -> None:
-        delay_s = self._zygote_backoff.next_s()
-        self._tell("zygote_lost", {"reason": str(reason), "retry_in_s": delay_s})
+        self._zygote_failures += 1
+        wait_s = delay_s(RETRY, self._zygote_failures, random.random)
+        self._tell("zygote_lost", {"reason": str(reason), "retry_in_s": wait_s})
         if self._ended or self._closing:
             return
-        if never_ready and self._zygote_backoff.failures > 1:  # not an accident: waiting will not help
+        if never_ready and self._zygote_failures > 1:  # not an accident: waiting will not help
             self._fail_waiting(reason)
-        self._zygote_timer = self.loop.call_later(delay_s, self._start_zygote)
+        self._zygote_timer = self.loop.call_later(wait_s, self._start_zygote)
 
     # -- starting workers ----------------------------------------------------------------------------------------
 
@@ -292,8 +275,8 @@ class WorkerPool(LoopActor):
         self._counts["started"] += 1
         self._confinement = ready.hello.confinement
         self._last_ready_s = self.loop.clock()
-        self._zygote_backoff.reset()
-        self._warm_backoff.reset()
+        self._zygote_failures = 0
+        self._warm_failures = 0
         if self._waiting:
             waiting = self._waiting.popleft()
             self._hand_over(ready, waiting.memory_bytes, waiting.done)
@@ -323,7 +306,9 @@ class WorkerPool(LoopActor):
 
     def _warm_later(self) -> None:
         if self._warm_timer is None:
-            self._warm_timer = self.loop.call_later(self._warm_backoff.next_s(), self._warm_again)
+            self._warm_failures += 1
+            wait_s = delay_s(RETRY, self._warm_failures, random.random)
+            self._warm_timer = self.loop.call_later(wait_s, self._warm_again)
 
     def _warm_again(self) -> None:
         self._warm_timer = None

@@ -51,6 +51,7 @@ FD_CEILING = 1 << 20
 """No descriptor is larger: the kernel's default of `fs.nr_open`."""
 
 Entry = Callable[[str], NoReturn]
+"""What a worker runs, once it is confined; given what its confinement came to."""
 
 
 class Zygote:
@@ -172,8 +173,11 @@ class Zygote:
 
 
 def main(control_fd: int, host_pid: int, entry: str) -> NoReturn:
-    """Run a zygote. `entry` names the worker's function as `module:function`; its module's `prepare`, if there is
-    one, is called here once, for what can only be read before the confinement."""
+    """Run a zygote. `entry` names the worker's function as `module:function`.
+
+    If its module has a `prepare`, that is called here, once, and each worker runs what it returns instead: it holds
+    what can only be read before the confinement, and what all workers can share.
+    """
     close_all_but({0, 1, 2, control_fd})
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the host's to handle
     module_name, _, function_name = entry.partition(":")

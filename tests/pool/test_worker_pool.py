@@ -16,7 +16,6 @@ from moonward.actors.errors import (
     WorkerError,
 )
 from moonward.actors.worker.confine import facts
-from moonward.actors.worker_pool import Backoff
 
 from .conftest import MIB, Desk, ended_within, hear, say
 
@@ -100,7 +99,7 @@ def when_no_child(desk, pool, done) -> None:
 def test_a_warm_level_that_cannot_be_reached_is_tried_with_growing_delays(desk: Desk) -> None:
     pool = desk.pool(warm=2, entry="exits")
     desk.event("worker_failed", 3)
-    assert pool._warm_backoff.failures > 1
+    assert pool._warm_failures > 1
     assert desk.on_loop(pool.stats)["idle"] == 0
 
 
@@ -319,13 +318,3 @@ def test_cpu_time_of_a_spinning_worker_grows_and_of_a_waiting_one_does_not(desk:
     assert waiting.process.cpu_seconds() == rest_s
     for each in (waiting, spinning):
         desk.on_loop(each.process.close)
-
-
-def test_the_first_retry_is_immediate_and_later_ones_wait_longer_up_to_a_bound() -> None:
-    backoff = Backoff()
-    delays = [backoff.next_s() for _ in range(20)]
-    assert delays[0] == 0.0
-    assert 0.05 <= delays[1] <= 0.1
-    assert 5.0 <= delays[-1] <= 10.0
-    backoff.reset()
-    assert backoff.next_s() == 0.0
