@@ -8,7 +8,7 @@ local load, find, rawget, next, setmetatable = load, string.find, rawget, next, 
 
 -- Runs the waiting files whose names fit, filling `target`; what the script has put there itself stays.
 local function fill(target, mathematics)
-  setmetatable(target, nil)
+  debug.setmetatable(target, nil)
   local mine = K.copy(target)
   for i = 1, #waiting do
     local name, chunk = waiting[i][1], waiting[i][2]

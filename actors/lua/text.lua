@@ -112,6 +112,21 @@ function K.repair(s)
   end
 end
 
+-- s without white space at its ends; linear, however much of it there is inside.
+function K.trim(s)
+  local first = find(s, "[^ \t\n\r\v\f]")
+  if not first then
+    return ""
+  end
+  local last = #s
+  local b = byte(s, last)
+  while b == 32 or b >= 9 and b <= 13 do
+    last = last - 1
+    b = byte(s, last)
+  end
+  return sub(s, first, last)
+end
+
 -- The first `limit` bytes of s, never ending inside a character. 0 is no limit.
 function K.cut(s, limit)
   if limit == 0 or #s <= limit then

@@ -31,7 +31,27 @@ ORDER = (
 )
 """Files of `actors/lua` that every VM runs at once, in the order in which they build on each other."""
 
-LATER: tuple[str, ...] = ()
+LATER = (
+    "host_call",
+    "state",
+    "card",
+    "stats",
+    "budget",
+    "fork",
+    "fingerprint",
+    "cache",
+    "combinators",
+    "parallel",
+    "vote",
+    "parse",
+    "json_extract",
+    "asking",
+    "chunk",
+    "match",
+    "tuning",
+    "pipe",
+    "eval",
+)
 """Files that wait until a script asks for something of `alc` that is not there; `math_*` follow them, by name."""
 
 
