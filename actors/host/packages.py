@@ -98,16 +98,18 @@ def read_inside(path: str, directory: str, max_bytes: int) -> bytes | None:
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return None
         raise PackageError(f"'{path}' cannot be read: {error.strerror}") from error
-    with os.fdopen(fd, "rb") as file:
-        real = os.readlink(f"/proc/self/fd/{fd}")
-        if os.path.commonpath([real, os.path.realpath(directory)]) != os.path.realpath(directory):
+    try:
+        real, inside = os.readlink(f"/proc/self/fd/{fd}"), os.path.realpath(directory)
+        if os.path.commonpath([real, inside]) != inside:
             raise PackageError(f"'{path}' is a link that leaves its package directory")
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise PackageError(f"'{path}' is not a regular file")
-        try:
+        with os.fdopen(fd, "rb", closefd=False) as file:
             source = file.read(max_bytes + 1)
-        except OSError as error:
-            raise PackageError(f"'{path}' cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise PackageError(f"'{path}' cannot be read: {error.strerror}") from error
+    finally:
+        os.close(fd)
     if len(source) > max_bytes:
         raise PackageError(f"'{path}' is larger than {max_bytes} bytes")
     return source
