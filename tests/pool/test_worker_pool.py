@@ -315,6 +315,6 @@ def test_cpu_time_of_a_spinning_worker_grows_and_of_a_waiting_one_does_not(desk:
             desk.loop.call_later(0.01, lambda: grown(done))
 
     desk.awaited(grown)
-    assert waiting.process.cpu_seconds() == rest_s
+    assert waiting.process.cpu_seconds() < rest_s + 0.05
     for each in (waiting, spinning):
         desk.on_loop(each.process.close)
