@@ -9,7 +9,7 @@ local load, find, rawget, next, setmetatable = load, string.find, rawget, next, 
 -- Runs the waiting files whose names fit, filling `target`; what the script has put there itself stays.
 local function fill(target, mathematics)
   debug.setmetatable(target, nil)
-  local mine = K.copy(target)
+  local mine, shared = K.copy(target), {}
   for i = 1, #waiting do
     local name, chunk = waiting[i][1], waiting[i][2]
     if (find(name, "^math_") ~= nil) == mathematics then
@@ -17,7 +17,7 @@ local function fill(target, mathematics)
       if not file then
         error(problem, 0)
       end
-      file(mathematics and target or K)
+      file(mathematics and target or K, shared)
     end
   end
   for key, value in next, mine do

@@ -1,13 +1,11 @@
 -- Validation for every function of `alc.math`: the whole input is checked before anything is computed.
 --
--- The files math_*.lua share what is not public through `M._core`. Each takes it into a local when it is loaded,
--- so the loader may drop the key afterwards, and scripts that change `alc.math` change nothing for the others.
+-- Each file math_*.lua is given `alc.math` to fill, and a table `core` of what the files share and scripts never see:
+-- scripts may change `alc.math` as they like without disturbing what its functions use. The files load in any order.
 --
 -- A check is called directly by the public function (never as a tail call): level 3 is then the script's line.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local error, type, next, format = error, type, next, string.format
 local math_type, tointeger, huge = math.type, math.tointeger, math.huge

@@ -1,8 +1,6 @@
 -- Combinatorics.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 --- 8! = 40 320 lists; one more would be 363 000, about 60 MiB.
 local MAX_ITEMS = 8

@@ -1,8 +1,6 @@
 -- Samples of continuous distributions.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, max = math.sqrt, math.max
 

@@ -1,8 +1,6 @@
 -- Descriptive statistics.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, floor, abs, sort, huge, min = math.sqrt, math.floor, math.abs, table.sort, math.huge, math.min
 

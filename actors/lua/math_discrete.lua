@@ -1,8 +1,6 @@
 -- Samples of discrete distributions, and of the Dirichlet distribution.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local floor, tointeger = math.floor, math.tointeger
 

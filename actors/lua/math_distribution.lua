@@ -1,8 +1,6 @@
 -- Distribution functions and quantiles of the beta, gamma and Poisson distributions.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local max, min, abs, huge = math.max, math.min, math.abs, math.huge
 

@@ -1,9 +1,7 @@
 -- exp, log and their kin from +, -, * and / alone, which IEEE 754 fixes to the bit. The C library's differ between
 -- machines, and replay compares what was computed with what was recorded. (sqrt, frexp, ldexp are exact: used as is.)
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local floor, frexp, ldexp, huge, abs = math.floor, math.frexp, math.ldexp, math.huge, math.abs
 

@@ -1,8 +1,6 @@
 -- The regularized incomplete gamma and beta functions, on which most distribution functions stand.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, abs, huge = math.sqrt, math.abs, math.huge
 

@@ -1,8 +1,6 @@
 -- Information theory, in nats.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local max = math.max
 

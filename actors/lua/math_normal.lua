@@ -1,8 +1,6 @@
 -- The error function, the normal distribution, and Wilson's interval that is built on its quantiles.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, floor, abs = math.sqrt, math.floor, math.abs
 

@@ -2,9 +2,7 @@
 --
 -- A generator is a table of four integers, plain data: it can be copied, encoded as JSON and kept in `alc.state`.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local ult = math.ult
 

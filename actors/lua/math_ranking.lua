@@ -1,8 +1,6 @@
 -- Ranks, rank correlations, and measures of rankings.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, sort, min = math.sqrt, table.sort, math.min
 local type, math_type = type, math.type

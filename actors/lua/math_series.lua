@@ -1,8 +1,6 @@
 -- Series in time.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 -- One mean for each full window: #t - window + 1 of them. Each is summed anew, so that errors do not run on.
 function M.moving_average(t, window)

@@ -1,8 +1,6 @@
 -- Special functions: the gamma function and its kin, and logarithms of sums and odds.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local floor, ldexp, huge, abs = math.floor, math.ldexp, math.huge, math.abs
 

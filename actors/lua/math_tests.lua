@@ -1,8 +1,6 @@
 -- Hypothesis tests. All p-values are two-sided, or of the upper tail where the statistic has only one.
 
-local M = ...
-local core = M._core or {}
-M._core = core
+local M, core = ...
 
 local sqrt, abs, max, min, huge = math.sqrt, math.abs, math.max, math.min, math.huge
 local sort, type = table.sort, type

@@ -24,10 +24,13 @@ class LuaMath:
     def __init__(self, files: Iterable[str] | None = None) -> None:
         self._lua = LuaRuntime(unpack_returned_tuples=True)
         self._table = self._lua.table()
-        load = self._lua.eval("function(text, name, m) assert(load(text, '@' .. name, 't'))(m) end")
+        load = self._lua.eval(
+            "function(text, name, m, core) assert(load(text, '@' .. name, 't'))(m, core) end"
+        )
+        shared = self._lua.table()
         for name in math_files() if files is None else files:
-            load((_FOLDER / name).read_text(encoding="utf-8"), name, self._table)
-        self._lua.eval("function(m) m._core = nil; alc = { math = m } end")(self._table)
+            load((_FOLDER / name).read_text(encoding="utf-8"), name, self._table, shared)
+        self._lua.eval("function(m) alc = { math = m } end")(self._table)
 
     def __getattr__(self, name: str) -> Any:
         def call(*arguments: Any) -> Any:
