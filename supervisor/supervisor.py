@@ -309,7 +309,7 @@ class Supervisor(SupervisingActor):
             other = self._slots[child_id]
             error, _handle = yield self._starting(other)
             if error is not None:
-                other.attempt += 1
+                other.attempt = max(2, other.attempt + 1)  # never at once again
                 reason = ExitReason(ExitKind.ABNORMAL, str(error), error)
                 wait_s = self._charge(other, reason)
                 if wait_s is not None:

@@ -74,6 +74,13 @@ class FakeChild(Child):
         return self
 
 
+class NamedDynamic(DynamicSupervisor):
+    """Passes a child's id to the template, before the other arguments: fake children know their names."""
+
+    def start_child(self, child_id: str, *args: Any, **kwargs: Any) -> Reply[object]:
+        return super().start_child(child_id, child_id, *args, **kwargs)
+
+
 class World:
     """A loop, what happened on it, and how its children are to behave."""
 
@@ -103,11 +110,11 @@ class World:
         return supervisor
 
     def dynamic(self, restart: Restart = Restart.PERMANENT, **settings: Any) -> DynamicSupervisor:
-        """A launched dynamic supervisor; `start_child(name, *args)` passes the name on by itself."""
+        """A launched dynamic supervisor of fake children."""
         more = {name: settings.pop(name) for name in ("shutdown", "start_timeout_s") if name in settings}
         settings = {"backoff": NO_BACKOFF, "random": lambda: 0.5, **settings}
         template = ChildSpec("template", lambda name, *args: FakeChild(self, name, args), restart, **more)
-        supervisor = DynamicSupervisor(self.loop, template, on_event=self.events.append, **settings)
+        supervisor = NamedDynamic(self.loop, template, on_event=self.events.append, **settings)
         supervisor.on_end(lambda _actor, reason: self.ended.append(reason))
         supervisor.launch()
         return supervisor
