@@ -16,7 +16,7 @@ import msgspec
 
 from moonward.actors.limits import Limits
 from moonward.actors.worker.prelude import Prelude
-from moonward.actors.worker.vm import LUA_VERSION, Chunks, NoRoom, Vm, compiled, source_chunks
+from moonward.actors.worker.vm import LUA_VERSION, Chunks, NoRoom, Vm, compiled
 from moonward.actors.worker.wire import HEADER, PROTOCOL, Begin, Broke, Hello, frame
 
 STDIN, STDOUT = 0, 1
@@ -98,7 +98,9 @@ def _vm_for(begin: Begin, warm: Vm, chunks: Chunks) -> Vm:
         warm.limit(memory_bytes)
         return warm
     if begin.prelude is not None:
-        chunks = source_chunks(Prelude(begin.prelude))
+        chunks = compiled(
+            Prelude(begin.prelude)
+        )  # as its first run had it, so that every error reads the same
     seed = warm.hash_seed if begin.hash_seed is None else begin.hash_seed
     return Vm(chunks, seed, memory_bytes)
 

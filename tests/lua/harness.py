@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -25,7 +29,7 @@ from moonward.actors.worker.wire import (
     RequireRequest,
 )
 
-SERVE = "from moonward.actors.worker.worker import serve; serve('none')"
+NURSERY = str(Path(__file__).with_name("nursery.py"))
 START_MS = 1_700_000_000_000
 
 Answer = bytes
@@ -67,41 +71,53 @@ class Ended:
         return [(note[1], note[2], note[3]) for note in self.notes if note[0] == "log"]
 
 
+@cache
+def nursery() -> socket.socket:
+    """The process that forks workers; it ends when this one does."""
+    ours, theirs = socket.socketpair()
+    environment = {"TZ": "UTC0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, NURSERY, str(theirs.fileno())]
+    process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment)
+    theirs.close()
+
+    def close() -> None:
+        ours.close()
+        process.wait()
+
+    atexit.register(close)
+    return ours
+
+
 class Worker:
     """A worker process on two pipes."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVE],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={"TZ": "UTC0", "PATH": "/usr/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", "")},
-        )
+        their_in, self._in = os.pipe()
+        self._out, their_out = os.pipe()
+        socket.send_fds(nursery(), [b"w"], [their_in, their_out])
+        os.close(their_in)
+        os.close(their_out)
+        hello = self.read()
+        assert isinstance(hello, Hello)
+        self.hello = hello
 
     def __enter__(self) -> Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        assert self.process.stdin
-        assert self.process.stdout
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.kill()
-        self.process.wait()
+        os.close(self._in)
+        os.close(self._out)
 
     def read(self) -> FromWorker:
         """The next message."""
-        assert self.process.stdout
         (length,) = wire.HEADER.unpack(self._exactly(4))
         message: FromWorker = msgspec.json.decode(self._exactly(length), type=FromWorker)
         return message
 
     def _exactly(self, count: int) -> bytes:
-        assert self.process.stdout
         parts = b""
         while len(parts) < count:
-            part = self.process.stdout.read(count - len(parts))
+            part = os.read(self._out, count - len(parts))
             if not part:
                 raise EOFError("the worker closed its output")
             parts += part
@@ -109,11 +125,10 @@ class Worker:
 
     def write(self, frame: bytes) -> None:
         """Send one frame; a worker that ends without reading it is not an error here."""
-        assert self.process.stdin
+        rest = memoryview(frame)
         try:
-            rest = memoryview(frame)
             while rest:
-                rest = rest[self.process.stdin.write(rest) :]
+                rest = rest[os.write(self._in, rest) :]
         except BrokenPipeError:
             pass  # its last frame is still there to be read
 
@@ -173,7 +188,6 @@ def run(code: str, host: Host | None = None, ctx: Any = None, **fields: Any) -> 
     """Run `code` to its end."""
     host = host or Host()
     with Worker() as worker:
-        assert isinstance(worker.read(), Hello)
         worker.write(wire.frame(msgspec.json.encode(begin_of(code, ctx, **fields))))
         seen: list[FromWorker] = []
         while True:
@@ -183,3 +197,35 @@ def run(code: str, host: Host | None = None, ctx: Any = None, **fields: Any) -> 
                 return Ended(message, seen)
             if not isinstance(message, Notes | Hello):
                 worker.write(host.reply(message))
+
+
+class Conversation:
+    """A Lua function in a real worker, called again and again: its argument is an answer, its result a prompt."""
+
+    LOOP = """
+    local f = function(input) %s end
+    local out = "ready"
+    while true do
+      local ok, result = pcall(f, alc.llm(out))
+      out = (ok and "+" or "-") .. tostring(result)
+    end"""
+
+    def __init__(self, body: str) -> None:
+        self.worker = Worker()
+        self.worker.write(wire.frame(msgspec.json.encode(begin_of(self.LOOP % body))))
+        assert self._prompt() == "ready"
+
+    def __call__(self, text: str) -> tuple[bool, str]:
+        """Whether the function returned, and its result or error as text."""
+        self.worker.write(wire.reply(wire.ANSWERS, START_MS, [], wire.answers([text])))
+        prompt = self._prompt()
+        return prompt[0] == "+", prompt[1:]
+
+    def _prompt(self) -> str:
+        while True:
+            message = self.worker.read()
+            if isinstance(message, AskRequest):
+                return message.queries[0].prompt
+
+    def close(self) -> None:
+        self.worker.__exit__()
