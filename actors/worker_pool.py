@@ -167,11 +167,23 @@ class WorkerPool(LoopActor):
             zygote.close(timeout_s, done)
 
     def begin_end(self, done: Callable[[], None]) -> None:
-        """`close`, as a supervisor asks for it."""
-        self.close(CLOSE_S, done)
+        """`close`, as a supervisor asks for it: it counts as ended, by `done`, when every process is gone."""
+        self._closing = True
+        zygote, self._zygote = self._zygote, None
+        self._let_go()
+        if zygote is None:
+            done()
+        else:
+            zygote.close(CLOSE_S, done)
 
     def on_ended(self, reason: BaseException | None) -> None:
         """Kill what is not taken; leave the taken ones to their sessions."""
+        self._let_go()
+        zygote, self._zygote = self._zygote, None
+        if zygote is not None:
+            zygote.retire()
+
+    def _let_go(self) -> None:
         for timer in (self._zygote_timer, self._warm_timer, self._wait_timer):
             if timer is not None:
                 timer.cancel()
@@ -182,9 +194,6 @@ class WorkerPool(LoopActor):
         for process, each in greeting.items():
             each.cancel()
             process.close()
-        zygote, self._zygote = self._zygote, None
-        if zygote is not None:
-            zygote.retire()
         self._fail_waiting(RuntimeClosed("the worker pool has ended"))
 
     # -- the zygote ----------------------------------------------------------------------------------------------
