@@ -40,6 +40,15 @@ class HostLock:
             raise JournalError(f"the lock of host {epoch} cannot be held: {error}") from error
         self._mine = epoch
 
+    def hold_alone(self) -> None:
+        """Keep others from mending the file, unless a host lives. Byte 0 is nobody's epoch."""
+        if _is_locked(self._fd, 1, 0):
+            raise JournalError("the journal is damaged, and a live host is using it; end that host first")
+        try:
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 1, 0))
+        except OSError as error:
+            raise JournalError("the journal is damaged; another process is mending it") from error
+
     def is_alive(self, epoch: int) -> bool:
         """Whether the host `epoch` holds its lock; 0 is nobody."""
         if epoch == self._mine:
@@ -68,8 +77,21 @@ def living(path: str, epochs: set[int]) -> set[int]:
         os.close(fd)
 
 
-def _is_locked(fd: int, epoch: int) -> bool:
-    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, epoch, 1, 0)
+def anyone_lives(path: str) -> bool:
+    """Whether any host of the file of locks at `path` is alive."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return _is_locked(fd, 1, 0)
+    finally:
+        os.close(fd)
+
+
+def _is_locked(fd: int, epoch: int, count: int = 1) -> bool:
+    """Whether another open file holds one of `count` bytes from `epoch` on; 0 is all of them."""
+    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, epoch, count, 0)
     try:
         told: bytes = fcntl.fcntl(fd, fcntl.F_OFD_GETLK, asked)
     except OSError as error:

@@ -103,7 +103,7 @@ def open_for_reading(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | 
 
 
 def check_through(connection: sqlite3.Connection, path: str) -> None:
-    """Raise `Damaged` unless the structure of a small file is sound."""
+    """Raise `Damaged` for a small file whose structure is not sound, and for any whose end is missing."""
     with explained(path):
         pages = connection.execute("PRAGMA page_count").fetchone()[0]
         size = connection.execute("PRAGMA page_size").fetchone()[0]
@@ -111,6 +111,10 @@ def check_through(connection: sqlite3.Connection, path: str) -> None:
             found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if found != "ok":
                 raise Damaged(f"the journal {path!r} is damaged: {found}")
+    log = f"{path}-wal"
+    there = os.stat(path).st_size + (os.stat(log).st_size if os.path.exists(log) else 0)
+    if pages * size > there:
+        raise Damaged(f"the journal {path!r} is damaged: {pages * size} bytes should be there, {there} are")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from moonward.actors.journal import sqlite_reader, sqlite_work
 from moonward.actors.journal.codec import encode
 from moonward.actors.journal.entries import Called, Entry, Started
 from moonward.actors.journal.outline import outline
+from moonward.actors.journal.salvage import Report
 from moonward.actors.journal.sqlite_append import Append, Held
 from moonward.actors.journal.sqlite_file import BUSY_S, INDEX_BITS
 from moonward.actors.journal.sqlite_reader import SqliteReader
@@ -25,7 +26,10 @@ from moonward.supervisor.loop import Loop
 
 
 class SqliteStore:
-    """A journal at `path`, made when something is first written. Nothing is touched before the first call."""
+    """A journal at `path`, made when something is first written. Nothing is touched before the first call.
+
+    `on_report` is called, on the loop, when the file was found damaged and was salvaged, or its log cut.
+    """
 
     is_durable = True
 
@@ -36,7 +40,7 @@ class SqliteStore:
         *,
         durability: Literal["strict", "relaxed"] = "strict",
         busy_s: float = BUSY_S,
-        mend: Callable[[str], None] | None = None,
+        on_report: Callable[[Report], None] | None = None,
     ) -> None:
         self._loop = loop
         self._path = path
@@ -48,7 +52,7 @@ class SqliteStore:
             strict=durability == "strict",
             busy_s=busy_s,
             settle=self._settle,
-            mend=mend or _leave,
+            on_report=on_report or _ignore,
         )
         self._put = self._writer.put
         self._reader = SqliteReader(loop, path)
@@ -301,8 +305,8 @@ class _Closing:
             done(error)
 
 
-def _leave(path: str) -> None:
-    raise JournalError(f"the journal {path!r} is damaged")
+def _ignore(report: Report) -> None:
+    """What is missing stays in the notes of the sessions."""
 
 
 def _tell(done: Told | None, _: object, error: BaseException | None) -> None:

@@ -23,7 +23,8 @@ from typing import Any
 import msgspec
 
 from moonward.actors.errors import JournalError
-from moonward.actors.journal.host_lock import HostLock
+from moonward.actors.journal.host_lock import HostLock, anyone_lives
+from moonward.actors.journal.salvage import Report, examine, salvage
 from moonward.actors.journal.sqlite_append import Append, write_group
 from moonward.actors.journal.sqlite_file import (
     Damaged,
@@ -43,7 +44,7 @@ CHECKPOINT_BYTES = 4 << 20
 
 Outcomes = list[tuple[Append, BaseException | None]]
 Settle = Callable[[Outcomes], None]
-Mend = Callable[[str], None]
+OnReport = Callable[[Report], None]
 
 
 class Desk:
@@ -72,17 +73,17 @@ class Stop(msgspec.Struct):
 
 
 class SqliteWriter:
-    """`settle` gets the outcomes of appends, on the loop. `mend` puts a damaged file right, on the thread."""
+    """`settle` gets the outcomes of appends, on the loop. `on_report`, on the loop, what a salvage found."""
 
     def __init__(
-        self, loop: Loop, path: str, *, strict: bool, busy_s: float, settle: Settle, mend: Mend
+        self, loop: Loop, path: str, *, strict: bool, busy_s: float, settle: Settle, on_report: OnReport
     ) -> None:
         self._loop = loop
         self._path = path
         self._strict = strict
         self._busy_s = busy_s
         self._settle = settle
-        self._mend = mend
+        self._on_report = on_report
         self._queue: SimpleQueue[Append | Work | Stop] = SimpleQueue()
         self.put = self._queue.put
         self._desk: Desk | None = None
@@ -194,7 +195,7 @@ class SqliteWriter:
         except Damaged:
             if self._epoch:  # sessions of this host are under way; what they know must not change under them
                 raise
-            self._mend(self._path)
+            self._report(salvage(self._path))
             connection = self._open_sound()
         try:
             if self._locks is None:
@@ -208,13 +209,22 @@ class SqliteWriter:
         return Desk(connection, self._epoch, self._locks, self._path)
 
     def _open_sound(self) -> sqlite3.Connection:
+        missing: list[str] = []
+        if not self._epoch and not anyone_lives(hosts_path(self._path)):
+            missing = examine(self._path)
         connection = open_for_writing(self._path, strict=self._strict, busy_s=self._busy_s)
         try:
-            check_through(connection, self._path)
+            if not self._epoch:
+                check_through(connection, self._path)
         except BaseException:
             connection.close()
             raise
+        if missing:
+            self._report(Report(self._path, "", 0, 0, missing))
         return connection
+
+    def _report(self, report: Report) -> None:
+        self._loop.post(partial(self._on_report, report))
 
     def _after(self, error: Exception) -> None:
         """Open the file anew after errors that the connection may not get over."""
@@ -225,9 +235,16 @@ class SqliteWriter:
                 self._shut()
 
     def _checkpoint(self) -> None:
+        """Move the log into the file, and begin the log anew.
+
+        Anew at once, by a commit that says nothing: a log whose pages are in the file already would, if it
+        were cut, hide what is newer in the file.
+        """
         self._log_bytes = 0
         try:
-            self._ready().connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            desk = self._ready()
+            desk.connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            desk.connection.execute("UPDATE hosts SET pid=pid WHERE epoch=?", (desk.epoch,))
         except (sqlite3.Error, JournalError):
             pass  # the log stays longer; whatever is wrong will be told by the next commit
 
