@@ -41,6 +41,10 @@ DEFAULT_MEMORY_BYTES = 128 << 20
 MAX_STARTING = 8
 """Workers that are being started at once. They share the processors with the sessions: more makes none faster."""
 
+FILL_DELAY_S = 0.003
+"""Seconds after a take in which nothing is started to replace it; a first slice takes about one thousandth. Whoever
+finds the pool empty does not wait for this."""
+
 RETRY = Backoff(first_s=0.1, max_s=10.0)
 """Delays after failures in a row: of the zygote, and of workers for the warm level. Arbitrary."""
 
@@ -111,6 +115,7 @@ class WorkerPool(LoopActor):
         self._zygote_timer: Timer | None = None
         self._zygote_failures = 0
         self._warm_timer: Timer | None = None
+        self._fill_timer: Timer | None = None
         self._warm_failures = 0
         self._wait_timer: Timer | None = None
         self._last_ready_s = 0.0
@@ -135,7 +140,7 @@ class WorkerPool(LoopActor):
             ready = self._idle.popleft()
             if not ready.process.has_exited:
                 self._hand_over(ready, memory_bytes, done)
-                self.loop.post(self._fill)  # after what the taker does first
+                self._fill_later()
                 return
         self._waiting.append(_Waiting(memory_bytes, done, self.loop.clock()))
         self._await_progress()
@@ -184,7 +189,7 @@ class WorkerPool(LoopActor):
             zygote.retire()
 
     def _let_go(self) -> None:
-        for timer in (self._zygote_timer, self._warm_timer, self._wait_timer):
+        for timer in (self._zygote_timer, self._warm_timer, self._fill_timer, self._wait_timer):
             if timer is not None:
                 timer.cancel()
         idle, self._idle = self._idle, deque()
@@ -239,6 +244,9 @@ class WorkerPool(LoopActor):
 
     def _fill(self) -> None:
         """Ask for as many workers as takers and the warm level want."""
+        if self._fill_timer is not None:
+            self._fill_timer.cancel()
+            self._fill_timer = None
         zygote = self._zygote
         if self._ended or zygote is None:
             return
@@ -249,6 +257,11 @@ class WorkerPool(LoopActor):
         for _ in range(min(wanted, MAX_STARTING) - starting):
             self._asked += 1
             zygote.spawn(self._memory_bytes, lambda process, error: self._on_spawned(zygote, process, error))
+
+    def _fill_later(self) -> None:
+        """Let the taker's first slice go first: a fork and a new VM would compete with it for the processors."""
+        if self._fill_timer is None:
+            self._fill_timer = self.loop.call_later(FILL_DELAY_S, self._fill)
 
     def _on_spawned(self, zygote: Spawner, process: WorkerProcess | None, error: Exception | None) -> None:
         self._asked -= 1
