@@ -49,13 +49,13 @@ function K.E.tostring(...)
 end
 
 -- Raises what a native function raised inside pcall, as if the script had called it: complaints about arguments
--- get the line of the caller of our caller and the function's name, everything else passes as it is.
+-- get the script's line and the function's name, everything else passes as it is.
 function K.complain(name, problem)
   if type(problem) == "string" and (find(problem, "^bad argument") or find(problem, "^invalid ")
     or find(problem, "^wrong number of") or find(problem, "^resulting string") or find(problem, "^array too big")) then
     error(gsub(problem, "to '[^']*'", function()
       return "to '" .. name .. "'"
-    end, 1), 4)
+    end, 1), 3) -- 1 is this, 2 `settle`, which took its caller's place
   end
   error(problem, 0)
 end

@@ -114,6 +114,9 @@ function K.E.table.sort(...)
       or string.find(problem, "^invalid order") or string.find(problem, "^array too big")) then
       error(string.gsub(problem, "to '[^']*'", "to 'sort'"), 2)
     end
+    if type(problem) == "string" and less == nil then
+      problem = string.gsub(problem, "^%?:%?: ", "") -- what Lua puts before a text for code without line numbers
+    end
     error(problem, 0)
   end
 end
