@@ -78,7 +78,7 @@ class Engine:
         self._fork: Fork | None = None
         self._reached = 0
         self._gathered: dict[str, tuple[list[QuerySpec], Clocks]] = {}
-        self._main = self._strand(MAIN, None)
+        self._main = self._strand(MAIN)
 
     def run(self, ready: ReadyWorker | None = None) -> None:
         """Run, or repeat, from the start."""
@@ -134,8 +134,8 @@ class Engine:
         if self._find(strand_name) is not None:
             self._child_over(strand_name, Outcome(None, why))
 
-    def _strand(self, name: str, strategy: str | None) -> Strand:
-        return Strand(name, self._services, self, self._started, self._limits, strategy)
+    def _strand(self, name: str, strategy: str | None = None, ctx: bytes | None = None) -> Strand:
+        return Strand(name, self._services, self, self._started, self._limits, strategy, ctx)
 
     def _find(self, name: str) -> Strand | None:
         return next((each for each in self.strands() if each.name == name), None)
@@ -254,7 +254,7 @@ class Engine:
             if name in ended:
                 fork.end(child, ended[name])
             else:
-                fork.children[child] = self._strand(name, strategy)
+                fork.children[child] = self._strand(name, strategy, bytes(fork.request.ctx))
 
     def _child_over(self, name: str, outcome: Outcome) -> None:
         fork = self._fork

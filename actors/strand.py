@@ -77,6 +77,7 @@ class Strand:
         started: Started,
         limits: Limits,
         strategy: str | None = None,
+        ctx: bytes | None = None,
     ) -> None:
         self.name = name
         self.waiting: Request | None = None
@@ -88,6 +89,7 @@ class Strand:
         self._started = started
         self._limits = limits
         self._strategy = strategy
+        self._ctx = started.ctx.encode() if ctx is None else ctx
         self._steps: list[Step] = []
         self._at = 0
         self._last_ask = 0
@@ -190,7 +192,7 @@ class Strand:
         same_seed = ready.hello.hash_seed == started.hash_seed
         begin = Begin(
             code=started.code,
-            ctx=msgspec.Raw(started.ctx.encode()),
+            ctx=msgspec.Raw(self._ctx),
             random_seed=started.random_seed,
             now_ms=self._services.now().wall_ms,
             started_ms=started.at_ms,
