@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from moonward.actors.errors import JournalError, MoonwardError, SessionNotFound
+from moonward.actors.errors import JournalError, SessionNotFound
 from moonward.actors.journal.codec import encode
 from moonward.actors.journal.entries import Ended, Entry
 from moonward.actors.journal.host_lock import HostLock
@@ -19,6 +19,7 @@ from moonward.actors.journal.salvage import Report, examine, salvage
 from moonward.actors.journal.sqlite_file import INDEX_BITS
 from moonward.actors.journal.store import Note
 from moonward.actors.journal.wal_log import read_log
+from moonward.supervisor.errors import MoonwardError
 
 from .desk import Client, Office
 from .samples import PRELUDE, PRELUDE_BODY, answered, called, ended, paused, started
