@@ -89,6 +89,7 @@ def test_terminate_cancels_a_pending_restart() -> None:
     supervisor = restarting(world)
     world.value(supervisor.terminate_child("a"))
     world.lines()
+    assert world.loop.waiting == 0
     world.loop.advance(100.0)
     assert world.lines() == []
     assert [child.state for child in supervisor.which_children()] == [ChildState.STOPPED]

@@ -166,16 +166,31 @@ def test_temporary_bystander(strategy: Strategy) -> None:
 def test_two_that_end_at_once_are_one_restart_of_their_group() -> None:
     world = World()
     supervisor = world.supervisor(["a", "b"], strategy=Strategy.ONE_FOR_ALL, intensity=1)
-    world.slow_starts = {"a"}
-    a, b = world.up["a"], world.up["b"]
-    world.stop_reasons = {"b": None}
-    b.stop_reason = None
-    a.end(ABNORMAL)
-    b.end(ABNORMAL)
-    world.up["a"].ready()
+    world.slow_starts = {"c"}
+    supervisor.start_child(world.spec("c"))
+    world.up["a"].end(ABNORMAL)
+    world.up["b"].end(ABNORMAL)
+    world.slow_starts = set()
+    world.up["c"].ready()
     world.loop.run()
-    assert supervisor.count_children().active == 2
-    assert len(world.told(EventKind.RESTARTING)) == 1
+    assert supervisor.count_children().active == 3
+    assert world.told(EventKind.RESTARTING) == ["a"]
+
+
+def test_a_child_that_was_abandoned_is_not_listened_to_any_more() -> None:
+    world = World()
+    world.stop_reasons["a"] = None
+    world.undying = {"a"}
+    supervisor = world.supervisor(["a"])
+    abandoned = world.up["a"]
+    supervisor.terminate_child("a")
+    world.loop.advance(6.0)
+    again = world.value(supervisor.restart_child("a"))
+    abandoned.exited(ABNORMAL)
+    abandoned.ready()
+    world.loop.run()
+    assert supervisor.lookup("a") is again
+    assert world.told(EventKind.RESTARTING) == []
 
 
 def test_every_failed_start_counts() -> None:
