@@ -82,15 +82,15 @@ class LoopActor(pykka.Actor):
 
     def tell(self, message: Any) -> None:
         """Deliver `message` later, in order with others of this thread. From any thread."""
-        self.loop.post(lambda: self._handle(message, None))
+        self.loop.post(lambda: self._handle(message, None, self.on_receive))
 
     def handle(self, message: Any) -> None:
         """Handle `message` now. Loop thread only, for other actors of the same loop."""
-        self._handle(message, None)
+        self._handle(message, None, self.on_receive)
 
     def deliver(self, message: Any, reply_to: pykka.Future[Any] | None) -> None:
-        """Deliver a message of pykka's own `ActorRef`."""
-        self.loop.post(lambda: self._handle(message, reply_to))
+        """Deliver a message of pykka's own `ActorRef`: its `stop` and its proxies work too."""
+        self.loop.post(lambda: self._handle(message, reply_to, self._handle_receive))
 
     @property
     def has_ended(self) -> bool:
@@ -109,7 +109,7 @@ class LoopActor(pykka.Actor):
         self.actor_stopped.set()
         try:
             self.on_ended(reason)
-        except Exception as error:  # its end must be told, whatever its last words do
+        except BaseException as error:  # its end must be told, whatever its last words do
             reason = reason or error
         listeners, self._end_listeners = self._end_listeners, []
         for listener in listeners:
@@ -139,7 +139,12 @@ class LoopActor(pykka.Actor):
     def on_refused(self, message: Any) -> None:
         """Hook: `message` came after the end. Whoever waits for an answer to it should be told."""
 
-    def _handle(self, message: Any, reply_to: pykka.Future[Any] | None) -> None:
+    def _stop(self) -> None:
+        self.end(None)  # by way of pykka's `ActorRef.stop`
+
+    def _handle(
+        self, message: Any, reply_to: pykka.Future[Any] | None, receive: Callable[[Any], Any]
+    ) -> None:
         if self._ended:
             self.on_refused(message)
             if reply_to is not None:
@@ -148,7 +153,7 @@ class LoopActor(pykka.Actor):
                 )
             return
         try:
-            result = self.on_receive(message)
+            result = receive(message)
         except BaseException as error:  # pykka would stop every actor of the process
             if reply_to is not None:
                 reply_to.set_exception((type(error), error, error.__traceback__))

@@ -55,6 +55,7 @@ class ProcessChild(Child):
         self._ready_fd = -1
         self._pidfd = -1
         self._loop: Loop | None = None
+        self._ready: Ready | None = None
         self._exited: Exited | None = None
         self._asked = False
 
@@ -83,7 +84,8 @@ class ProcessChild(Child):
             return
         loop.watch(self._pidfd, lambda _events: self._on_end())
         if self._says_ready:
-            loop.watch(self._ready_fd, lambda _events: self._on_ready_byte(ready))
+            self._ready = ready
+            loop.watch(self._ready_fd, lambda _events: self._on_ready_byte())
         else:
             ready()
 
@@ -127,14 +129,21 @@ class ProcessChild(Child):
             os.waitpid(self.pid, 0)
             raise
 
-    def _on_ready_byte(self, ready: Ready) -> None:
-        said = os.read(self._ready_fd, 1)
+    def _on_ready_byte(self) -> None:
+        try:
+            said = os.read(self._ready_fd, 1)
+        except BlockingIOError:
+            return
         self._close_ready()
-        if said:
-            ready()  # an empty read says that it closed the descriptor: it may still end, or be late
+        if (
+            said and self._ready is not None
+        ):  # an empty read: it closed the descriptor; it may still end, or be late
+            self._ready()
 
     def _on_end(self) -> None:
         exited, self._exited = self._exited, None
+        if self._ready_fd >= 0:
+            self._on_ready_byte()  # it was ready, then ended, and both are seen at once
         reason = self._take_status()
         self._close_ready()
         if self._loop is not None:
