@@ -19,6 +19,9 @@ TICK_S = 0.1
 CPU_LOOK_S = 0.5
 """Seconds between two readings of a worker's CPU time; a reading costs about 15 µs."""
 
+CPU_SLACK_S = 2.0
+"""CPU seconds after `cpu_seconds` at which the kernel ends a worker by itself: only if this host is stopped."""
+
 CPU_SHARE = 0.5
 """Share of a slice that must be CPU time for the script to be blamed (`docs/guarantees.md`)."""
 
@@ -58,7 +61,10 @@ class Watchdog:
 
     def end(self, slice_: Slice) -> None:
         """The slice is over. Harmless when it is not watched."""
-        self._slices.discard(slice_)
+        if slice_ in self._slices:
+            self._slices.discard(slice_)
+            if slice_.base_s is not None:
+                slice_.process.set_cpu_limit(None)
 
     def _tick(self) -> None:
         self._armed = False
@@ -79,6 +85,7 @@ class Watchdog:
         if each.base_s is None:
             each.base_s = each.process.cpu_seconds() or 0.0
             each.base_s = max(0.0, each.base_s - elapsed_s)
+            each.process.set_cpu_limit(limits.cpu_seconds + CPU_SLACK_S)
         elif late or now_s - each.looked_s >= CPU_LOOK_S:
             each.looked_s = now_s
         else:

@@ -133,7 +133,7 @@ class WorkerProcess:
             if hard != resource.RLIM_INFINITY:
                 soft = hard if soft == resource.RLIM_INFINITY else min(soft, hard)
             resource.prlimit(self.pid, what, (soft, hard))
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # a policy may forbid it: the watchdog remains
             pass
 
     def on_exit(self, listener: Callable[[ExitStatus], None]) -> None:
