@@ -184,6 +184,35 @@ def test_an_interrupt_cancels_a_session_whose_lua_spins() -> None:
     assert (event["status"], event["reason"]) == ("cancelled", "interrupted")
 
 
+def closed_pipe() -> int:
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+def test_a_reader_of_the_result_that_has_gone_is_a_failure_without_a_traceback() -> None:
+    gone = closed_pipe()
+    done = subprocess.run(
+        [*COMMAND, "run", "-e", "return 1"], stdout=gone, stderr=subprocess.PIPE, text=True, timeout=50
+    )
+    os.close(gone)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_of_the_messages_that_has_gone_does_not_stop_the_session() -> None:
+    gone = closed_pipe()
+    done = subprocess.run(
+        [*COMMAND, "run", "-e", ASK, "--answer", "4"],
+        stdout=subprocess.PIPE,
+        stderr=gone,
+        text=True,
+        timeout=50,
+    )
+    os.close(gone)
+    assert (done.stdout, done.returncode) == ('"4"\n', 0)
+
+
 def test_a_durable_journal_can_be_named(tmp_path: Path) -> None:
     journal = tmp_path / "sessions.db"
     assert moonward("run", "-e", ASK, "--answer", "4", "--journal", f"sqlite:///{journal}").stdout == '"4"\n'

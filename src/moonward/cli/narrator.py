@@ -47,15 +47,20 @@ class Narrator:
 
     def _read(self) -> None:
         for event in self._events:
-            for line in told(event, full_prompts=self._full_prompts):
-                self._screen.write(line + "\n")
-            self._screen.flush()
+            self._write(told(event, full_prompts=self._full_prompts))
             if event.kind == "paused":
                 with self._changed:
                     self._shown.update(query.id for query in event.data["queries"])
                     self._changed.notify_all()
             if event.kind == "finished":
                 return
+
+    def _write(self, lines: list[str]) -> None:
+        try:
+            self._screen.writelines(line + "\n" for line in lines)
+            self._screen.flush()
+        except OSError:  # whoever read our messages has gone; the session goes on all the same
+            pass
 
 
 def told(event: Event, *, full_prompts: bool) -> list[str]:
