@@ -1,0 +1,72 @@
+"""Nothing is observable before it is durable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moonward.actors.errors import JournalError
+from moonward.actors.journal.entries import Answered
+from moonward.actors.outbox import Outbox
+
+
+class SlowStore:
+    """A store whose commits are made by the test."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Any] = []
+
+    def append(self, session_id: str, entry: Any, phase: str, when_durable: Any) -> None:
+        self.waiting.append(when_durable)
+
+    def commit(self, error: BaseException | None = None) -> None:
+        self.waiting.pop(0)(error)
+
+
+ENTRY = Answered("q-0", "4", 0)
+
+
+def made() -> tuple[SlowStore, Outbox, list[str]]:
+    store, seen = SlowStore(), []
+    return store, Outbox(store, "s", lambda error: seen.append(f"failed: {error}")), seen  # type: ignore[arg-type]
+
+
+def test_an_action_runs_at_once_when_everything_is_durable() -> None:
+    _, outbox, seen = made()
+    outbox.then(lambda: seen.append("now"))
+    assert seen == ["now"]
+
+
+def test_an_action_waits_for_the_entries_before_it() -> None:
+    store, outbox, seen = made()
+    outbox.append(ENTRY, "paused")
+    outbox.then(lambda: seen.append("first"))
+    outbox.append(ENTRY, "running")
+    outbox.then(lambda: seen.append("second"))
+    assert not seen
+    assert not outbox.is_clear
+    store.commit()
+    assert seen == ["first"]
+    store.commit()
+    assert seen == ["first", "second"]
+    assert outbox.is_clear
+
+
+def test_a_failed_commit_is_told_to_every_action_and_once_to_the_session() -> None:
+    store, outbox, seen = made()
+    outbox.append(ENTRY, "paused")
+    outbox.then(lambda: seen.append("never"), lambda error: seen.append("told"))
+    outbox.append(ENTRY, "paused")
+    outbox.then(lambda: seen.append("never"), lambda error: seen.append("told too"))
+    store.commit(JournalError("disk full"))
+    store.commit(JournalError("disk full"))
+    assert seen == ["told", "told too", "failed: disk full"]
+
+
+def test_after_a_failure_the_outbox_goes_on() -> None:
+    store, outbox, seen = made()
+    outbox.append(ENTRY, "paused")
+    store.commit(JournalError("disk full"))
+    outbox.append(ENTRY, "paused")
+    outbox.then(lambda: seen.append("again"))
+    store.commit()
+    assert seen == ["failed: disk full", "again"]
