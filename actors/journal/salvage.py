@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 
 import msgspec
@@ -25,6 +26,7 @@ from moonward.actors.journal.sqlite_file import (
     APPLICATION_ID,
     INDEX_BITS,
     Damaged,
+    check_through,
     hosts_path,
     open_for_writing,
     transaction,
@@ -128,21 +130,47 @@ def salvage(path: str) -> Report:
 
     Blocks: about 20 s for a gigabyte, and needs room for a second file of that size.
     """
+    with _alone(path):
+        return _salvage(path)
+
+
+def salvage_if_damaged(path: str) -> Report | None:
+    """The same, unless the journal is sound after all: another host may have just made or mended it."""
+    with _alone(path):
+        try:
+            examine(path)
+            connection = open_for_writing(path, strict=True)
+            try:
+                check_through(connection, path)
+            finally:
+                connection.close()
+        except Damaged:
+            return _salvage(path)
+    return None
+
+
+@contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Nobody else uses or mends the journal."""
     if not _is_journal(path):
         raise JournalError(f"{path!r} is not a journal of moonward; it is left alone")
     locks = HostLock(hosts_path(path))
     try:
         locks.hold_alone()
-        kept_as = _unfinished(path) or _free_name(path)
-        found, log = _read(path, kept_as)
-        sessions, missing = _sort_out(found)
-        missing += _about_log(log)
-        fresh = f"{path}.salvaged"
-        _remove(fresh)
-        _write(fresh, found, sessions)
-        _exchange(path, fresh, kept_as)
+        yield
     finally:
         locks.close()
+
+
+def _salvage(path: str) -> Report:
+    kept_as = _unfinished(path) or _free_name(path)
+    found, log = _read(path, kept_as)
+    sessions, missing = _sort_out(found)
+    missing += _about_log(log)
+    fresh = f"{path}.salvaged"
+    _remove(fresh)
+    _write(fresh, found, sessions)
+    _exchange(path, fresh, kept_as)
     return Report(path, kept_as, len(sessions), sum(len(one.entries) for one in sessions), missing)
 
 

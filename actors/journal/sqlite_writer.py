@@ -24,7 +24,7 @@ import msgspec
 
 from moonward.actors.errors import JournalError
 from moonward.actors.journal.host_lock import HostLock, anyone_lives
-from moonward.actors.journal.salvage import Report, examine, salvage
+from moonward.actors.journal.salvage import Report, examine, salvage_if_damaged
 from moonward.actors.journal.sqlite_append import Append, write_group
 from moonward.actors.journal.sqlite_file import (
     Damaged,
@@ -195,7 +195,9 @@ class SqliteWriter:
         except Damaged:
             if self._epoch:  # sessions of this host are under way; what they know must not change under them
                 raise
-            self._report(salvage(self._path))
+            report = salvage_if_damaged(self._path)
+            if report is not None:
+                self._report(report)
             connection = self._open_sound()
         try:
             if self._locks is None:
