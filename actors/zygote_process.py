@@ -113,23 +113,34 @@ class ZygoteProcess:
         self._on_end: list[Callable[[], None]] = []
         self.facts: dict[str, Any] | None = None
         self._stderr = WorkerStderr(loop, on_stderr)
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self.pid = spawn_interpreter(
-                theirs.fileno(), self._stderr.write_fd, entry, executable, entry_paths
-            )
-            self._pidfd = os.pidfd_open(self.pid)
+            self._control, self.pid, self._pidfd = self._start(entry, executable, entry_paths)
         except OSError:
-            self._control.close()
             self._stderr.close()
             raise
-        finally:
-            theirs.close()
         self._stderr.close_write_end()
         os.set_blocking(self._control.fileno(), False)
         loop.watch(self._control.fileno(), self._on_control)
         loop.watch(self._pidfd, lambda _events: self._on_gone())
         self._ready_deadline = loop.call_later(start_timeout_s, self._on_never_ready)
+
+    def _start(
+        self, entry: str, executable: str | None, entry_paths: Sequence[str]
+    ) -> tuple[socket.socket, int, int]:
+        """Its socket, process id and pidfd. Raises `OSError` and leaves nothing behind then."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = 0
+        try:
+            pid = spawn_interpreter(theirs.fileno(), self._stderr.write_fd, entry, executable, entry_paths)
+            return ours, pid, os.pidfd_open(pid)
+        except OSError:
+            ours.close()
+            if pid:  # no descriptor was left to watch it with
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+            raise
+        finally:
+            theirs.close()
 
     @property
     def is_ready(self) -> bool:
@@ -154,7 +165,7 @@ class ZygoteProcess:
         try:
             spawning = _Spawning(memory_bytes, done)
         except OSError as error:
-            done(None, error)
+            done(None, WorkerError(f"no pipes for a worker: {error}"))
             return
         self._next_id += 1
         self._spawning[self._next_id] = spawning

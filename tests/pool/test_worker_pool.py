@@ -1,6 +1,7 @@
 """The pool: who gets a worker, who gets which error, and what is left when it has ended."""
 
 import os
+import resource
 import signal
 import threading
 from pathlib import Path
@@ -258,6 +259,30 @@ def test_a_fault_of_the_pool_leaves_taken_workers_alive(desk: Desk) -> None:
     desk.on_loop(taken.process.close)
     assert ended_within(zygote, 2), "the zygote ends with its last worker"
     os.close(zygote)
+
+
+def test_without_descriptors_a_taker_is_told_and_a_later_one_is_served(desk: Desk) -> None:
+    pool = desk.pool()
+    desk.on_loop(desk.take(pool).process.close)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))) + 2, hard))
+    held = []
+    try:
+        with pytest.raises(OSError):
+            while True:
+                held.append(os.dup(0))
+        with pytest.raises(WorkerError, match="Too many open files"):
+            desk.take(pool)
+        os.kill(desk.on_loop(pool.stats)["zygote_pid"], signal.SIGKILL)
+        with pytest.raises(WorkerError, match="Too many open files"):
+            desk.take(pool)
+    finally:
+        for fd in held:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    ready = desk.take(pool)
+    assert say(ready, b"ping") == b"ping"
+    desk.on_loop(ready.process.close)
 
 
 def test_a_flood_on_standard_error_blocks_no_worker(desk: Desk) -> None:
