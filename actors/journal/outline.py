@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from moonward.actors.errors import JournalError
-from moonward.actors.journal.entries import Answered, Ended, Entry, Paused, Started
+from moonward.actors.journal.entries import Answered, Batch, Ended, Entry, Paused, Started
 from moonward.actors.journal.store import content_of, last_time
 
 
@@ -39,6 +39,8 @@ def outline(session_id: str, entries: Sequence[Entry]) -> Outline:
             pending.update(query.id for query in entry.queries)
         elif isinstance(entry, Answered):
             pending.discard(entry.query_id)
+        elif isinstance(entry, Batch):
+            pending.difference_update(answer.query_id for answer in entry.answers)
         phase = entry.state.phase if isinstance(entry, Ended) else "paused" if pending else "running"
     named = dict.fromkeys(name for name in map(content_of, entries) if name is not None)
     return Outline(phase, first.at_ms, max(map(last_time, entries)), first.strategy, list(named))

@@ -21,7 +21,7 @@ from moonward.actors.journal.sqlite_append import Append, Held
 from moonward.actors.journal.sqlite_file import BUSY_S, INDEX_BITS
 from moonward.actors.journal.sqlite_reader import SqliteReader
 from moonward.actors.journal.sqlite_writer import Desk, Outcomes, SqliteWriter, Stop, Work
-from moonward.actors.journal.store import TERMINAL, Done, Entries, Ids, Notes, Rows, Told
+from moonward.actors.journal.store import TERMINAL, Done, Entries, Ids, Notes, Rows, Told, last_time
 from moonward.supervisor.loop import Loop
 
 
@@ -93,7 +93,7 @@ class SqliteStore:
             content = (entry.module, self._contents.get(entry.module))
         entries.append(entry)
         held.phase = phase
-        at_ms: int = getattr(entry, "at_ms", 0)
+        at_ms = last_time(entry)
         self._put(Append(held, index, body, phase, at_ms, held.edition, when_durable, None, content))
 
     def restore(self, session_id: str, entries: Entries, done: Told) -> None:

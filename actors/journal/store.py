@@ -19,7 +19,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from moonward.actors.journal.entries import Called, Entry, Started
+from moonward.actors.journal.entries import Batch, Called, Entry, Started
 
 T = TypeVar("T")
 
@@ -150,5 +150,7 @@ def content_of(entry: Entry) -> str | None:
 
 def last_time(entry: Entry) -> int:
     """Unix milliseconds of `entry`, or 0 for one without a time."""
+    if type(entry) is Batch:
+        return max((answer.at_ms for answer in entry.answers), default=0)
     at_ms: int = getattr(entry, "at_ms", 0)
     return at_ms

@@ -7,6 +7,7 @@ from hashlib import sha256
 from moonward.actors.journal.entries import (
     Answered,
     Ask,
+    Batch,
     Called,
     ChildEnded,
     Ended,
@@ -52,4 +53,12 @@ def ended(at_ms: int = 1003) -> Ended:
 
 def one_of_each() -> list[Entry]:
     """An entry of each sort."""
-    return [started("s-1"), paused(0), answered(0), called(0), ChildEnded("0.1", "1"), ended()]
+    return [
+        started("s-1"),
+        paused(0),
+        answered(0),
+        Batch([answered(1), answered(2)]),
+        called(0),
+        ChildEnded("0.1", "1"),
+        ended(),
+    ]

@@ -15,6 +15,7 @@ from moonward.actors.journal.codec import HEADER_BYTES, VERSION, decode, decode_
 from moonward.actors.journal.entries import (
     Answered,
     Ask,
+    Batch,
     Called,
     ChildEnded,
     Ended,
@@ -46,7 +47,10 @@ states = (
     | st.builds(Failed, texts, st.sampled_from(ERROR_KINDS))
     | st.builds(Cancelled, texts)
 )
+answers = st.builds(Answered, texts, texts, counts, st.none() | st.builds(TokenUsage, counts, counts), maybe)
 entries: st.SearchStrategy[Entry] = st.one_of(
+    answers,
+    st.builds(Batch, st.lists(answers, max_size=3)),
     st.builds(
         Started, texts, texts, texts, texts, counts, ints, texts, counts, objects, maybe, st.lists(texts)
     ),
@@ -57,7 +61,6 @@ entries: st.SearchStrategy[Entry] = st.one_of(
         counts,
         views,
     ),
-    st.builds(Answered, texts, texts, counts, st.none() | st.builds(TokenUsage, counts, counts), maybe),
     st.builds(Called, texts, texts, texts, maybe, maybe, maybe, clocks),
     st.builds(ChildEnded, texts, maybe, maybe),
     st.builds(Ended, states, counts, views, clocks),

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from moonward.actors.errors import JournalError, RuntimeClosed, SessionNotFound
-from moonward.actors.journal.entries import Answered, Called, Ended
+from moonward.actors.journal.entries import Answered, Batch, Called, Ended
 from moonward.actors.journal.memory_store import MemoryStore
 from moonward.actors.journal.store import Note, SessionRow
 from moonward.actors.terminal import Completed
@@ -246,6 +247,25 @@ def test_a_restored_session_is_as_if_it_had_run_here(client: Client) -> None:
     client.ask("open", "s-9")
     client.append("s-9", answered(1))
     assert client.ask("look", "s-9") == [*entries, answered(1)]
+
+
+def test_a_restored_session_is_in_the_phase_that_its_entries_say(client: Client) -> None:
+    two = msgspec.structs.replace(paused(0), queries=[*paused(0).queries, *paused(1).queries])
+    begun = [started("s-9"), two]
+    phases = {
+        "a": (begun, "paused"),
+        "b": ([*begun, answered(1)], "paused"),
+        "c": ([*begun, answered(1), answered(0)], "running"),
+        "d": ([*begun, Batch([answered(0, at_ms=5000), answered(1)])], "running"),
+        "e": ([*begun, ended()], "completed"),
+        "f": ([started("s-9")], "running"),
+    }
+    for name, (entries, _) in phases.items():
+        client.tell("restore", name, [msgspec.structs.replace(entries[0], session_id=name), *entries[1:]])
+    assert {row.id: row.phase for row in client.ask("list")} == {
+        name: phase for name, (_, phase) in phases.items()
+    }
+    assert {row.id: row.last_ms for row in client.ask("list")}["d"] == 5000
 
 
 @pytest.mark.parametrize(
