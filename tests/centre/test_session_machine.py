@@ -91,8 +91,11 @@ def token_sum(parts: list[tuple[int, bool]]) -> dict[str, Any]:
 class SessionMachine(RuleBasedStateMachine):
     """Every event in every phase, with clocks that step backwards and hosts that restart."""
 
-    @initialize(calls=LIMITS, elapsed=LIMITS, tokens=LIMITS)
-    def start(self, calls: int | None, elapsed: int | None, tokens: int | None) -> None:
+    @initialize(calls=LIMITS, elapsed=LIMITS, tokens=LIMITS, steps=st.integers(0, 7), data=st.data())
+    def start(
+        self, calls: int | None, elapsed: int | None, tokens: int | None, steps: int, data: st.DataObject
+    ) -> None:
+        """A session of any budget; most have come some way before anything odd happens."""
         limits = {"max_llm_calls": calls, "max_elapsed_ms": elapsed, "max_tokens": tokens}
         self.budget = {name: value for name, value in limits.items() if value is not None}
         ctx = json.dumps({"budget": limits, "task": "t"})
@@ -110,6 +113,8 @@ class SessionMachine(RuleBasedStateMachine):
         self.custom: dict[str, Any] = {}
         self.ended: TerminalState | None = None
         self.told_since_entry = False
+        for _ in range(steps):
+            self.advance(data)
 
     # What the model knows
 
@@ -259,10 +264,13 @@ class SessionMachine(RuleBasedStateMachine):
             self.phase, self.rounds = "running", self.rounds + 1
 
     @rule(
-        main=st.lists(SPECS, max_size=3),
-        children=st.lists(st.lists(SPECS, max_size=2), max_size=3),
+        main=st.lists(SPECS, max_size=2),
+        children=st.lists(st.lists(SPECS, max_size=1), max_size=2),
         tick=TICKS,
     )
+    def ask(self, main: list[QuerySpec], children: list[list[QuerySpec]], tick: int) -> None:
+        self.pause(main, children, tick)
+
     def pause(self, main: list[QuerySpec], children: list[list[QuerySpec]], tick: int) -> None:
         self.tick(tick)
         asks: list[tuple[int | None, list[QuerySpec]]] = [(None, main), *enumerate(children)]
@@ -287,6 +295,31 @@ class SessionMachine(RuleBasedStateMachine):
         self.journal.append(entries.Paused(queries, [entries.Ask("", len(queries))], self.now.wall_ms, view))
         self.told_since_entry = False
 
+    @precondition(lambda self: self.ended is None)
+    @rule(data=st.data())
+    def go_on(self, data: st.DataObject) -> None:
+        self.advance(data)
+
+    def advance(self, data: st.DataObject) -> None:
+        """What is allowed in this phase: the script asks, or one of its questions is answered."""
+        if self.phase == "running":
+            shape = data.draw(st.sampled_from([(1, 0), (3, 0), (1, 2), (0, 3)]))
+            main, children = [data.draw(st.lists(SPECS, min_size=n, max_size=n)) for n in shape]
+            self.pause(main, [[spec] for spec in children], data.draw(TICKS))
+            return
+        asked = data.draw(st.lists(st.sampled_from(self.open()), min_size=1, max_size=2, unique=True))
+        unused = sorted({"a", "b", "c", "d", "e"} - {each.key for each in self.asked if each.key})
+        sole = len(self.open()) == 1
+        given = []
+        for each in asked:
+            key = data.draw(st.sampled_from([None, *unused]))
+            unused = [other for other in unused if other != key]
+            query_id = None if sole and data.draw(st.booleans()) else each.id
+            given.append(QueryResponse(query_id, data.draw(st.sampled_from(TEXTS)), data.draw(USAGES), key))
+        self.tick(data.draw(TICKS))
+        assert self.state.check_batch(given) == [each.id for each in asked]
+        self.apply(given, [each.id for each in asked])
+
     @precondition(lambda self: self.asked)
     @rule(data=st.data(), key=KEYS, text=st.sampled_from(TEXTS), usage=USAGES, tick=TICKS)
     def feed(
@@ -295,7 +328,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.tick(tick)
         open_ids = [each.id for each in self.open()]
         ids = [each.id for each in self.asked]
-        choices = [None, "q-999", "nonsense", *ids, *open_ids, *open_ids, *open_ids]
+        choices = [None, None, "q-999", *ids[-4:], *open_ids]
         self.feed_one(QueryResponse(data.draw(st.sampled_from(choices)), text, usage, key))
 
     @precondition(lambda self: any(each.key for each in self.asked))
@@ -475,8 +508,8 @@ class SessionMachine(RuleBasedStateMachine):
 
 TestSessionMachine = SessionMachine.TestCase
 TestSessionMachine.settings = settings(
-    max_examples=60,
-    stateful_step_count=40,
+    max_examples=100,
+    stateful_step_count=30,
     deadline=None,
     derandomize=True,
     database=None,
