@@ -280,7 +280,12 @@ class Registry(LoopActor):
             if error is not None:
                 reply.fail(error)
             else:
-                self._services.store.open(session_id, opened)
+                self.hold(session_id, reply)
+
+        self._services.store.restore(session_id, entries, restored)
+
+    def hold(self, session_id: str, reply: Reply[str]) -> None:
+        """Give a session that was put into the journal its actor; the reply is its id."""
 
         def opened(_: list[Entry] | None, error: BaseException | None) -> None:
             if error is None:
@@ -293,7 +298,7 @@ class Registry(LoopActor):
             else:
                 reply.complete(session_id)
 
-        self._services.store.restore(session_id, entries, restored)
+        self._services.store.open(session_id, opened)
 
     def rehearse(self, session_id: str, code: str | None, reply: Reply[Report]) -> None:
         """Run a journal again, changing nothing."""

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from moonward.actors.errors import SettingsError
+from moonward.actors.errors import JournalError, SessionNotFound, SettingsError
 from moonward.actors.host.calls import HostCalls
 from moonward.actors.host.packages import find_module, search_path
 from moonward.actors.job_thread import JobThread
+from moonward.actors.journal import portable
 from moonward.actors.journal.memory_store import MemoryStore
 from moonward.actors.journal.sqlite_store import SqliteStore
 from moonward.actors.reaper import Reaper
@@ -146,6 +147,71 @@ def retire(services: Services) -> None:
     """The Runtime closes: sessions that nothing will remember end as `closed`. Loop thread."""
     for actor in list(services.registry.actors.values()):
         actor.close()
+
+
+def export(services: Services, session_id: str, path: Path, reply: Reply[None]) -> None:
+    """Write a session to a portable file of mode 0600, which appears whole or not at all. Loop thread."""
+
+    def collected(found: portable.Portable | None, error: BaseException | None) -> None:
+        if found is None:
+            reply.fail(error or SessionNotFound(session_id))
+        else:
+            services.jobs.submit(lambda: write_whole(path, portable.pack(found)), settled(reply))
+
+    portable.collect(services.store, session_id, collected)
+
+
+def import_(services: Services, path: Path, reply: Reply[str]) -> None:
+    """Take a session from a portable file. Loop thread."""
+
+    def unpacked(found: portable.Portable | None, error: BaseException | None) -> None:
+        if found is None:
+            reply.fail(error or JournalError(f"{path} could not be read"))
+        else:
+            portable.install(services.store, found, installed)
+
+    def installed(session_id: str | None, error: BaseException | None) -> None:
+        if session_id is None:
+            reply.fail(error or JournalError(f"{path} could not be taken"))
+        else:
+            services.registry.hold(session_id, reply)
+
+    services.jobs.submit(lambda: portable.unpack(read_whole(path)), unpacked)
+
+
+def read_whole(path: Path) -> bytes:
+    """The bytes of a file; `JournalError` says why there are none."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise JournalError(f"{path} could not be read: {error.strerror}") from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears when it is complete; `JournalError` says why it could not."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise JournalError(f"{path} could not be written: {error.strerror}") from error
+
+
+def settled(reply: Reply[Any]) -> Callable[[Any, BaseException | None], None]:
+    """A callback that sets `reply`."""
+
+    def done(value: Any, error: BaseException | None) -> None:
+        if error is not None:
+            reply.fail(error)
+        else:
+            reply.complete(value)
+
+    return done
 
 
 def picture(root: Supervisor, services: Services) -> dict[str, Any]:

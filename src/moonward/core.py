@@ -194,7 +194,7 @@ class Core:
 
     def list_sessions(self) -> Reply[Any]:
         """Rows of all sessions."""
-        return self.run(lambda reply: self.services.store.list(settle(reply)))
+        return self.run(lambda reply: self.services.store.list(tree.settled(reply)))
 
     def tree(self) -> Reply[Any]:
         """The supervision tree as plain values."""
@@ -210,16 +210,16 @@ class Core:
 
     def export(self, session_id: str, path: Path) -> Reply[Any]:
         """Write a portable file."""
-        return self.run(lambda reply: tree.export(self.services, session_id, path, settle(reply)))
+        return self.run(lambda reply: tree.export(self.services, session_id, path, reply))
 
     def import_(self, path: Path) -> Reply[Any]:
         """Read a portable file."""
-        return self.run(lambda reply: tree.import_(self.services, path, settle(reply)))
+        return self.run(lambda reply: tree.import_(self.services, path, reply))
 
     def prune(self, older_than_s: float) -> Reply[Any]:
         """Remove old journals."""
         before_ms = int(self.services.now().wall_ms - older_than_s * 1000)
-        return self.run(lambda reply: self.services.store.prune(before_ms, settle(reply)))
+        return self.run(lambda reply: self.services.store.prune(before_ms, tree.settled(reply)))
 
     # -- closing ----------------------------------------------------------------------------------------------
 
@@ -241,18 +241,6 @@ class Core:
         closed.wait(left_s + 0.2)
         self.services.jobs.close(0.2)
         self.loop.stop(1.0)
-
-
-def settle(reply: Reply[Any]) -> Callable[[Any, BaseException | None], None]:
-    """A callback that sets `reply`."""
-
-    def done(value: Any, error: BaseException | None) -> None:
-        if error is not None:
-            reply.fail(error)
-        else:
-            reply.complete(value)
-
-    return done
 
 
 def _complete(reply: Reply[Any], value: Any) -> None:

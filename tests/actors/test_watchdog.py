@@ -15,6 +15,10 @@ class Process:
 
     def __init__(self) -> None:
         self.used_s = 10.0
+        self.limit_s: float | None = None
+
+    def set_cpu_limit(self, seconds_more: float | None) -> None:
+        self.limit_s = seconds_more
 
     def cpu_seconds(self) -> float:
         return self.used_s
