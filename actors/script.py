@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from moonward.actors.engine import Engine
-from moonward.actors.errors import ReplayDiverged
+from moonward.actors.errors import CallDiverged, ReplayDiverged
 from moonward.actors.host.ledger import CallOutcome
 from moonward.actors.host.packages import Module
 from moonward.actors.journal.entries import MAIN, Called, ChildEnded, Clocks, Entry, Started
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 BUDGET_REMAINING = "budget.remaining"
 """The one call that the session answers itself."""
+
+CALL_AGAIN_S = 1.0
+"""Pause before a call is tried again that failed for the disk's sake. Arbitrary; a person is on the way."""
 
 
 class ScriptHost(Protocol):
@@ -218,25 +221,46 @@ class Script:
     def _key(self, strand: str, sequence: str) -> tuple[Engine | None, str, str]:
         return self.engine, strand, sequence
 
-    def _perform(self, strand: str, sequence: str, request: CallRequest) -> None:
+    def _perform(self, strand: str, sequence: str, request: CallRequest, attempt: int = 1) -> None:
         key = self._key(strand, sequence)
         session_id, calls = self._started.session_id, self._services.calls
 
         def work() -> CallOutcome:
             return calls.perform(session_id, sequence, digest_of(request), request.name, bytes(request.args))
 
+        def again() -> None:
+            if key[0] is self.engine:
+                self._perform(strand, sequence, request, attempt + 1)
+
         def done(outcome: CallOutcome | None, error: BaseException | None) -> None:
-            if isinstance(error, ReplayDiverged):
-                self.diverged(error)
-            elif outcome is None:
-                self._services.log.error(
-                    "call.failed", session_id=session_id, name=request.name, error=repr(error)
-                )
-                self._settle(key, self._entry(strand, request, error=f"{request.name}: {error}"))
-            else:
-                self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
+            if key[0] is not self.engine:
+                return
+            if outcome is None:
+                self._call_failed(request.name, error, attempt, again)
+                return
+            if outcome.cause is not None:
+                self._log_failure(request.name, outcome.cause)
+            self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
 
         self._services.jobs.submit(work, done)
+
+    def _call_failed(
+        self, name: str, error: BaseException | None, attempt: int, again: Callable[[], None]
+    ) -> None:
+        """A call has no outcome, not even a refusal: the Lua waits until it has one."""
+        if isinstance(error, CallDiverged):
+            expected = "the call that was applied under its number"
+            self.diverged(ReplayDiverged(len(self.entries()), expected, f"another, {name}"))
+            return
+        self._log_failure(name, error)
+        if attempt == 1:
+            said = f"{name} waits: state or cards cannot be read or written"
+            self._host.noted([["log", "warn", "engine", said]])
+        self._services.loop.call_later(CALL_AGAIN_S, again)
+
+    def _log_failure(self, name: str, error: BaseException | None) -> None:
+        session_id = self._started.session_id
+        self._services.log.error("call.failed", session_id=session_id, name=name, error=repr(error))
 
     def _require(self, strand: str, sequence: str, request: RequireRequest) -> None:
         key = self._key(strand, sequence)
