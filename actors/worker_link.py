@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 from collections.abc import Callable
 
 import msgspec
@@ -21,6 +22,10 @@ from moonward.supervisor.loop import Loop
 
 READ_BYTES = 1 << 16
 """Bytes read at once: a pipe's capacity on Linux."""
+
+EXIT_GRACE_S = 0.25
+"""Seconds between the end of a worker's output and its death, before it is killed for having closed its output. The
+exit of a dead worker is reported by the zygote within milliseconds; a loaded machine may need a hundred."""
 
 _READABLE = select.EPOLLIN
 _BOTH = select.EPOLLIN | select.EPOLLOUT
@@ -158,6 +163,10 @@ class WorkerLink:
         if self.process.exit_status is not None:
             self._report(self.process.exit_status)
         else:
+            self._loop.call_later(EXIT_GRACE_S, self._kill_mute)
+
+    def _kill_mute(self) -> None:
+        if not self._closed and self.process.exit_status is None:
             self._loss = Loss("protocol", "it closed its output without a final frame")
             self.process.kill()
 
@@ -180,18 +189,18 @@ class WorkerLink:
         return bool(data)
 
     def _report(self, status: ExitStatus) -> None:
-        loss = self._loss if self._loss is not None and status.signal in (None, 9) else loss_of(status)
-        if self._loss is not None and status.signal is None and status.code is not None:
-            loss = loss_of(status)  # it ended by itself between its EOF and our kill
-        self.lose(loss)
+        if self._loss is not None and status.signal == signal.SIGKILL:  # ours
+            self.lose(self._loss)
+        else:
+            self.lose(loss_of(status))
 
 
 def loss_of(status: ExitStatus) -> Loss:
     """What an exit that nobody asked for means."""
     if status.zygote_lost:
         return Loss("zygote", "the process that workers are forked from was lost")
-    if status.signal == 24:  # SIGXCPU
+    if status.signal == signal.SIGXCPU:
         return Loss("limit", "cpu_seconds exceeded")
-    if status.signal == 9:
+    if status.signal == signal.SIGKILL:
         return Loss("crash", f"{status} (likely out of memory, or killed from outside)")
     return Loss("crash", str(status))
