@@ -36,3 +36,12 @@ def test_every_link_between_the_documents_leads_to_a_file(tree: Path) -> None:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
             if not target.startswith(("http://", "https://", "mailto:")):
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_every_test_that_the_contract_names_is_there(tree: Path) -> None:
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (tree / "docs" / "contract.md").read_text())
+    assert len(named) > 30
+    for file, test in named:
+        path = tree / (file if "/" in file else f"tests/front/{file}")
+        assert path.exists(), file
+        assert not test or f"def {test}(" in path.read_text(), f"{file} has no {test}"
