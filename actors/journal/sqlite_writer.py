@@ -25,7 +25,7 @@ import msgspec
 from moonward.actors.errors import JournalError
 from moonward.actors.journal.host_lock import HostLock, anyone_lives
 from moonward.actors.journal.salvage import Report, examine, salvage_if_damaged
-from moonward.actors.journal.sqlite_append import Append, write_group
+from moonward.actors.journal.sqlite_append import MAX_GROUP, Append, prepare, write_group
 from moonward.actors.journal.sqlite_file import (
     Damaged,
     check_through,
@@ -35,9 +35,6 @@ from moonward.actors.journal.sqlite_file import (
     transaction,
 )
 from moonward.supervisor.loop import Loop
-
-MAX_GROUP = 4096
-"""Items taken at once; arbitrary, bounds what one failed commit takes with it."""
 
 CHECKPOINT_BYTES = 4 << 20
 """Log written between two checkpoints: SQLite's own default of 1000 pages."""
@@ -205,6 +202,8 @@ class SqliteWriter:
             if not self._epoch:
                 self._epoch = _new_epoch(connection, self._path, self._locks)
                 self._locks.hold(self._epoch)
+            with explained(self._path):
+                prepare(connection, self._epoch)
         except BaseException:
             connection.close()
             raise
