@@ -175,8 +175,13 @@ def test_deaf_spinning_and_stopped_processes_do_not_delay_a_shutdown() -> None:
     assert watch.supervisor.stop(timeout_s)
     assert monotonic() - begun_s < timeout_s + 1.0
     assert not any(is_alive(child.pid) for child in children)
-    assert watch.exit_of("deaf") == (ExitKind.KILLED, "SIGKILL")
-    assert watch.exit_of("stopped") == (ExitKind.SHUTDOWN, "SIGTERM")
+    assert watch.exit_of("stopped and deaf") == (ExitKind.KILLED, "SIGKILL")
+
+
+def test_a_stopped_process_hears_that_it_is_asked_to_end(watch: Watch) -> None:
+    stop_now(watch.start("a", SLEEPING))
+    assert watch.supervisor.terminate_child("a").wait(WAIT_S)
+    assert watch.exit_of("a") == (ExitKind.SHUTDOWN, "SIGTERM")
 
 
 def test_brutal_kill_does_not_wait(watch: Watch) -> None:
