@@ -332,12 +332,12 @@ class SessionMachine(RuleBasedStateMachine):
         self.feed_one(QueryResponse(data.draw(st.sampled_from(choices)), text, usage, key))
 
     @precondition(lambda self: any(each.key for each in self.asked))
-    @rule(data=st.data(), same=st.booleans(), tick=TICKS)
-    def retry_of_an_earlier_feed(self, data: st.DataObject, same: bool, tick: int) -> None:
+    @rule(data=st.data(), same=st.booleans(), named=st.booleans(), tick=TICKS)
+    def retry_of_an_earlier_feed(self, data: st.DataObject, same: bool, named: bool, tick: int) -> None:
         self.tick(tick)
         first = data.draw(st.sampled_from([each for each in self.asked if each.key]))
         text = (first.answer or "") + ("" if same else "!")
-        self.feed_one(QueryResponse(first.id if first.named else None, text, None, first.key))
+        self.feed_one(QueryResponse(first.id if named else None, text, None, first.key))
 
     def feed_one(self, given: QueryResponse) -> None:
         expected = self.verdict(given.query_id, given.idempotency_key, given.response)
