@@ -310,6 +310,17 @@ class SessionActor(LoopActor):
         self._end_waiters = []
         for reply in waiters:
             self.after(reply, event)
+        self.when_durable(self._forget_calls)
+
+    def _forget_calls(self) -> None:
+        """What has ended repeats no call: the host need not remember which it applied."""
+        calls, session_id = self._services.calls, self.session_id
+        if calls.is_used:
+            self._services.jobs.submit(lambda: calls.forget(session_id), lambda _, error: self._forgot(error))
+
+    def _forgot(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._services.log.debug("calls.not_forgotten", session_id=self.session_id, error=str(error))
 
     def noted(self, notes: list[list[Any]]) -> None:
         """Logs, progress and custom metrics: shown as they come."""

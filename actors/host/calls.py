@@ -34,6 +34,7 @@ class HostCalls:
 
     def __init__(self, data_dir: Path, now: Callable[[], float] = time.time) -> None:
         self._database = Database(data_dir / STATE_FILE)
+        self._used = False
         self._state = StateStore(self._database)
         self._cards = CardStore(CardFiles(data_dir / CARDS_FOLDER), self._database, now)
 
@@ -52,6 +53,7 @@ class HostCalls:
 
         Raises `CallDiverged` when `seq` was applied with another digest, and `HostStorageError`.
         """
+        self._used = True
         key = CallKey(session_id, seq, digest)
         try:
             if not self.is_known(name):
@@ -68,8 +70,16 @@ class HostCalls:
             return msgspec.structs.replace(outcome, error=f"alc.{name}: {outcome.error}")
         return outcome
 
+    @property
+    def is_used(self) -> bool:
+        """Whether any call came to this host, so that there may be something to forget."""
+        return self._used
+
     def forget(self, session_id: str) -> None:
-        """Drop what is kept to make the session's effects exactly-once; for when its journal is gone."""
+        """Drop what is kept to make the session's effects exactly-once; for when it has ended or is gone.
+
+        Raises `HostStorageError`; harmless to leave undone.
+        """
         self._cards.forget(session_id)
 
     def close(self) -> None:

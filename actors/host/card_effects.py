@@ -61,8 +61,12 @@ class CardEffects:
 
     def forget(self, session: str) -> None:
         """Carry out what the session left, then drop its rows."""
-        with self._files.writing():
-            self._finish(CallKey(session, "", ""))
+        with self._database.write() as db:
+            ledger.forget(db, session)
+            left = any(each == session for each, _, _ in ledger.unsettled(db))
+        if left:
+            with self._files.writing():
+                self._finish(CallKey(session, "", ""))
             with self._database.write() as db:
                 ledger.forget(db, session)
 

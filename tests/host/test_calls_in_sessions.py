@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,23 @@ def test_a_refusal_is_an_error_of_lua_at_its_line(tmp_path: Path) -> None:
     assert isinstance(finished.state, moonward.Failed)
     assert finished.state.error_kind == "lua"
     assert finished.state.error.startswith("session:3: alc.card.get: card_id '../x' is not allowed")
+
+
+def test_what_has_ended_is_not_remembered_and_what_is_under_way_is(tmp_path: Path) -> None:
+    code = "alc.state.incr('n') alc.card.create({pkg = {name = 'p'}}) return alc.llm('go on?')"
+    with moonward.Runtime(journal="memory:", data_dir=tmp_path) as runtime:
+        first, second = runtime.start(code), runtime.start(code)
+        first.wait(20)
+        second.wait(20)
+        first.feed("yes")
+        runtime.start("return alc.state.get('n')").finished(20)  # the same queue: after the forgetting
+        assert remembered(tmp_path) == {second.id: 2}
+
+
+def remembered(data_dir: Path) -> dict[str, int]:
+    """How many calls of which session are held as applied."""
+    connection = sqlite3.connect(data_dir / "state.db")
+    try:
+        return dict(connection.execute("SELECT session, count(*) FROM applied GROUP BY session").fetchall())
+    finally:
+        connection.close()
