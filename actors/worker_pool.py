@@ -51,6 +51,9 @@ RETRY = Backoff(first_s=0.1, max_s=10.0)
 CLOSE_S = 1.0
 """Seconds until a supervisor's stop stops waiting for killed workers; they take about a millisecond."""
 
+MAX_STILLBORN = 3
+"""Zygotes in a row that ended before they were ready, at which takers are told: it is no accident. Arbitrary."""
+
 EventSink = Callable[[str, dict[str, Any]], None]
 
 
@@ -114,6 +117,7 @@ class WorkerPool(LoopActor):
         self._zygote: Spawner | None = None
         self._zygote_timer: Timer | None = None
         self._zygote_failures = 0
+        self._stillborn = 0
         self._warm_timer: Timer | None = None
         self._fill_timer: Timer | None = None
         self._warm_failures = 0
@@ -236,7 +240,8 @@ class WorkerPool(LoopActor):
         self._tell("zygote_lost", {"reason": str(reason), "retry_in_s": wait_s})
         if self._ended or self._closing:
             return
-        if never_ready and self._zygote_failures > 1:  # not an accident: waiting will not help
+        self._stillborn = self._stillborn + 1 if never_ready else 0
+        if self._stillborn >= MAX_STILLBORN:
             self._fail_waiting(reason)
         self._zygote_timer = self.loop.call_later(wait_s, self._start_zygote)
 
