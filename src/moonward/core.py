@@ -22,6 +22,7 @@ from moonward.actors.messages import Look
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
 from moonward.actors.settings import Settings
+from moonward.actors.worker.confine import FULL, facts
 from moonward.patience import timed_out
 from moonward.supervisor.loop import Loop
 from moonward.supervisor.reply import Reply
@@ -58,6 +59,10 @@ class Core:
                 f"moonward runs on Linux with pidfd (5.3 or newer); this is {sys.platform}"
             )
         self.settings = Settings.resolve(settings, overrides, os.environ)
+        if self.settings.require_confinement and (offered := facts()["confinement"]) != FULL:
+            raise RuntimeUnsupported(
+                f"require_confinement is set; workers would be confined by {offered}, not {FULL}"
+            )
         self.log = host_log()
         self.epoch = secrets.token_hex(4)
         self._lock = threading.Lock()
