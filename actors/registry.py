@@ -21,7 +21,7 @@ from moonward.actors.errors import (
     StartTimeout,
     TooManySessions,
 )
-from moonward.actors.journal.entries import Ended, Entry, Started
+from moonward.actors.journal.entries import MAIN, Ended, Entry, Started
 from moonward.actors.limits import Limits
 from moonward.actors.messages import Cancel, Look, Message, Snap
 from moonward.actors.rebuild import rebuild
@@ -208,6 +208,7 @@ class Registry(LoopActor):
             )
             return
         self._starting += 1
+        session_id = new_id()
 
         def taken(ready: ReadyWorker | None, error: BaseException | None) -> None:
             self._starting -= 1
@@ -215,12 +216,11 @@ class Registry(LoopActor):
                 wrong = error if isinstance(error, MoonwardError) else StartTimeout(f"no worker: {error}")
                 message.reply.fail(wrong)
             else:
-                self._begin(message, ready)
+                self._begin(session_id, message, ready)
 
-        self._services.pool.take(message.limits.memory_bytes, taken)
+        self._services.take_worker(session_id, MAIN, message.limits.memory_bytes, taken)
 
-    def _begin(self, message: Start, ready: ReadyWorker) -> None:
-        session_id = new_id()
+    def _begin(self, session_id: str, message: Start, ready: ReadyWorker) -> None:
         started = Started(
             session_id=session_id,
             code=message.code,

@@ -15,6 +15,8 @@ from moonward.actors.session_state import Instant
 from moonward.actors.watchdog import Watchdog
 
 if TYPE_CHECKING:
+    from moonward.actors.faults import Faults
+    from moonward.actors.greeting import Taken
     from moonward.actors.host.calls import HostCalls
     from moonward.actors.job_thread import JobThread
     from moonward.actors.journal.store import Store
@@ -69,6 +71,7 @@ class Services:
     dirs: dict[str, str]
     events: EventStream
     prelude: bytes
+    faults: Faults | None = None
     registry: Registry = field(init=False)
     pool: WorkerPool = field(init=False)
     sessions: SessionSupervisor = field(init=False)
@@ -132,6 +135,14 @@ class Services:
             log.debug("session.resumed", session_id=session_id)
         else:
             log.info(f"session.{kind}", session_id=session_id)
+
+    def take_worker(self, session_id: str, strand: str, memory_bytes: int, done: Taken) -> None:
+        """Give `done` a worker from the pool for a strand of a session."""
+        failure = self.faults.start_fails(session_id, strand) if self.faults is not None else None
+        if failure is None:
+            self.pool.take(memory_bytes, done)
+        else:
+            self.loop.post(lambda: done(None, failure))
 
     def worker_here(self, strand: Strand) -> None:
         """A strand has a worker."""

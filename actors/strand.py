@@ -126,8 +126,11 @@ class Strand:
         if ready is not None:
             self._prepare(life, ready)
         else:
-            self._services.pool.take(
-                self._limits.memory_bytes, lambda worker, error: self._taken(life, worker, error)
+            self._services.take_worker(
+                self._started.session_id,
+                self.name,
+                self._limits.memory_bytes,
+                lambda worker, error: self._taken(life, worker, error),
             )
 
     def stop(self) -> None:
@@ -178,8 +181,9 @@ class Strand:
         self._host.module(self._started.prelude, loaded)
 
     def _begin(self, ready: ReadyWorker, prelude: list[tuple[str, str]] | None) -> None:
-        started, limits = self._started, self._limits
-        self._link = WorkerLink(
+        started, limits, faults = self._started, self._limits, self._services.faults
+        link_to = WorkerLink if faults is None else faults.link_of(started.session_id, self.name)
+        self._link = link_to(
             self._services.loop,
             ready.process,
             limits.max_frame_bytes,

@@ -36,6 +36,7 @@ from moonward.supervisor.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from moonward.actors.event_stream import EventStream
+    from moonward.actors.faults import Faults
     from moonward.actors.journal.store import Store
     from moonward.actors.session_state import Instant
     from moonward.actors.settings import Settings
@@ -61,6 +62,7 @@ def build(
     events: EventStream,
     now: Callable[[], Instant],
     make_store: Callable[[Loop, Settings], Store] | None,
+    faults: Faults | None,
     reply: Reply[Services],
 ) -> None:
     """Make what the actors share. Loop thread; the reply comes when the journal is open."""
@@ -79,6 +81,7 @@ def build(
         dirs={name: str(data_dir / name) for name in ("state", "cards", "scenarios")},
         events=events,
         prelude=Prelude.installed().body,
+        faults=faults,
     )
     if not store.is_durable:
         reply.complete(services)

@@ -117,7 +117,7 @@ class WorkerLink:
             self._eof()
         elif not self._in and len(data) >= 4 and HEADER.unpack_from(data)[0] + 4 == len(data):
             if self._count():
-                self._decode(data[4:])  # the usual case: one whole frame
+                self.receive(data[4:])  # the usual case: one whole frame
         else:
             self._in += data
             self._parse()
@@ -138,7 +138,7 @@ class WorkerLink:
             at += 4 + length
             if not self._count():
                 return
-            self._decode(body)
+            self.receive(body)
         if at:
             del buffer[:at]
 
@@ -149,7 +149,8 @@ class WorkerLink:
             return False
         return True
 
-    def _decode(self, body: bytes) -> None:
+    def receive(self, body: bytes) -> None:
+        """Hand on the message that is the body of one frame."""
         try:
             message = self._decoder.decode(body)
         except (msgspec.MsgspecError, RecursionError, ValueError) as error:

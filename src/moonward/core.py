@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from moonward.actors import tree
 from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported
 from moonward.actors.event_stream import EventStream
+from moonward.actors.faults import Faults
 from moonward.actors.journal.store import Store
 from moonward.actors.messages import Look
 from moonward.actors.services import Services
@@ -53,6 +54,7 @@ class Core:
         *,
         store: Callable[[Loop, Settings], Store] | None = None,
         now: Callable[[], Instant] = instant,
+        faults: Faults | None = None,
     ) -> None:
         if not sys.platform.startswith("linux") or not hasattr(os, "pidfd_open"):
             raise RuntimeUnsupported(
@@ -72,7 +74,7 @@ class Core:
         self.loop = Loop("moonward", on_error=self._loop_error)
         self.loop.start()
         try:
-            self.services: Services = self._on_loop(lambda reply: self._build(reply, store, now))
+            self.services: Services = self._on_loop(lambda reply: self._build(reply, store, now, faults))
             self.root: Supervisor = self._on_loop(self._plant)
         except BaseException:
             self.loop.stop()
@@ -98,9 +100,10 @@ class Core:
         reply: Reply[Services],
         store: Callable[[Loop, Settings], Store] | None,
         now: Callable[[], Instant],
+        faults: Faults | None,
     ) -> None:
         events = EventStream(self.epoch, self.settings.event_buffer)
-        tree.build(self.loop, self.settings, self.log, events, now, store, reply)
+        tree.build(self.loop, self.settings, self.log, events, now, store, faults, reply)
 
     def _plant(self, reply: Reply[Supervisor]) -> None:
         root = tree.plant(self.services)
