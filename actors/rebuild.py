@@ -8,7 +8,17 @@ from typing import assert_never
 import msgspec
 
 from moonward.actors.errors import FeedError, JournalError, TransitionError
-from moonward.actors.journal.entries import Answered, Batch, Called, ChildEnded, Ended, Entry, Paused, Started
+from moonward.actors.journal.entries import (
+    Answered,
+    Batch,
+    Called,
+    ChildEnded,
+    Ended,
+    Entry,
+    Paused,
+    Started,
+    View,
+)
 from moonward.actors.session_state import Instant, SessionState
 
 
@@ -24,29 +34,31 @@ def rebuild(entries: Sequence[Entry], at: Instant) -> SessionState:
         state = SessionState(entries[0], at)
     except msgspec.DecodeError as error:
         raise JournalError(f"entry 0 holds a ctx that is not JSON: {error}") from error
+    view = View()
     for number, entry in enumerate(entries[1:], 1):
         try:
-            _apply(state, entry, at)
+            _apply(state, entry, at.mono_s)
         except (TransitionError, FeedError, ValueError) as error:
             raise JournalError(f"entry {number} cannot follow those before it: {error}") from error
+        if isinstance(entry, (Paused, Ended)):
+            view = entry.view
+    state.restore_view(view)
     return state
 
 
-def _apply(state: SessionState, entry: Entry, at: Instant) -> None:
+def _apply(state: SessionState, entry: Entry, mono_s: float) -> None:
     match entry:
-        case Answered(at_ms=at_ms):
-            state.answer(entry, Instant(at_ms, at.mono_s))
-        case Batch(answers=answers):
-            for answer in answers:
-                state.answer(answer, Instant(answer.at_ms, at.mono_s))
-        case Paused(queries=queries, at_ms=at_ms, view=view):
-            state.pause(queries, Instant(at_ms, at.mono_s))
-            state.restore_view(view)
-        case Ended(state=terminal, at_ms=at_ms, view=view):
-            state.end(terminal, Instant(at_ms, at.mono_s))
-            state.restore_view(view)
+        case Answered():
+            state.answer(entry, Instant(entry.at_ms, mono_s))
+        case Paused():
+            state.pause(entry.queries, Instant(entry.at_ms, mono_s))
         case Called() | ChildEnded():
             pass  # requests that the host answered at once: they concern the replay of a strand alone
+        case Batch():
+            for answer in entry.answers:
+                state.answer(answer, Instant(answer.at_ms, mono_s))
+        case Ended():
+            state.end(entry.state, Instant(entry.at_ms, mono_s))
         case Started():
             raise ValueError("a second started entry")
         case _:

@@ -8,6 +8,7 @@ from moonward.actors.errors import JournalError
 from moonward.actors.journal.entries import (
     Answered,
     Ask,
+    Batch,
     Called,
     ChildEnded,
     Ended,
@@ -68,6 +69,18 @@ def test_an_ended_session_tells_the_same_end() -> None:
     assert (stats["auto"]["elapsed_ms"], stats["custom"]) == (40, {"k": 2})
     assert stats["auto"]["prompt_tokens"] == {"tokens": 6, "source": "estimated"}
     assert stats["auto"]["response_tokens"] == {"tokens": 7, "source": "estimated"}
+
+
+def test_a_batch_is_taken_whole_and_each_answer_has_its_outcome() -> None:
+    both = [
+        Answered("f-1-0", "B", START_MS + 20, None, "k1", batch=2),
+        Answered("q-0", "A", START_MS + 20, None, "k0", batch=2),
+    ]
+    state = rebuild([STARTED, PAUSED, Batch(both)], NOW)
+    assert state.phase == "running"
+    assert state.answers_of_pause() == {"q-0": "A", "f-1-0": "B"}
+    assert state.check_feed("f-1-0", "k1", "B") == Repeat("f-1-0", 0, 0)
+    assert state.check_feed("q-0", "k0", "A") == Repeat("q-0", 0, 0)
 
 
 def test_time_in_no_live_host_is_not_idle_time() -> None:

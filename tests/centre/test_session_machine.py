@@ -241,6 +241,7 @@ class SessionMachine(RuleBasedStateMachine):
         self.seen()
         left = len(self.open()) - len(targets)
         counts = []
+        answered = []
         for target, given in zip(targets, responses, strict=True):
             entry = entries.Answered(
                 target,
@@ -251,12 +252,13 @@ class SessionMachine(RuleBasedStateMachine):
                 given.query_id is not None,
                 len(targets),
             )
-            self.journal.append(entry)
+            answered.append(entry)
             counts.append(self.state.answer(entry, self.now))
             asked = self.find(target)
             asked.answer, asked.usage = given.response, given.usage or TokenUsage()
             asked.done_ms, asked.key, asked.named = self.now.wall_ms, given.idempotency_key, entry.named
             asked.left = left
+        self.journal.append(answered[0] if len(answered) == 1 else entries.Batch(answered))
         assert counts == list(range(left + len(targets) - 1, left - 1, -1))
         self.last_feed_ms = self.now.wall_ms
         self.active_s = max(self.active_s, self.now.mono_s)
