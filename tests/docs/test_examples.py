@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def test_what_the_documents_take_from_the_package_is_there(tree: Path) -> None:
     for page in [tree / "README.md", *sorted((tree / "docs").glob("*.md"))]:
         for block in blocks(page):
             for name in re.findall(r"\bmoonward\.(\w+)", block):
-                assert name in moonward.__all__, f"{page.name} shows moonward.{name}"
+                known = name in moonward.__all__ or find_spec(f"moonward.{name}") is not None
+                assert known, f"{page.name} shows moonward.{name}"
 
 
 def test_the_first_example_of_the_readme_runs(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
