@@ -122,11 +122,16 @@ def install(store: Store, portable: Portable, done: Done[str]) -> None:
     for body in portable.contents.values():
         store.keep(body)
 
+    notes = list(portable.notes)
+
     def restored(error: BaseException | None) -> None:
-        if error is None:
-            for note in portable.notes:
-                store.add_note(portable.session_id, note.title, note.text, note.at_ms)
-        done(portable.session_id if error is None else None, error)
+        if error is not None:
+            done(None, error)
+        elif notes:
+            note = notes.pop(0)
+            store.add_note(portable.session_id, note.title, note.text, note.at_ms, restored)
+        else:
+            done(portable.session_id, None)
 
     store.restore(portable.session_id, portable.entries, restored)
 
