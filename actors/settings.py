@@ -28,6 +28,9 @@ OTHER_PREFIXES: Final = ("MOONWARD_SERVE_", "MOONWARD_TEST_")
 MEMORY_IDLE_TTL_S: Final = 3 * 3600.0
 """Seconds. The seed system's value: its sessions live in memory only, as these do."""
 
+HOME_JOURNAL: Final = "journal.db"
+"""File of the journal in the data directory, which the command line and the servers use unless told otherwise."""
+
 DESCRIPTORS_RESERVED: Final = 64
 """Open files left to the host and the tree itself. Arbitrary; an idle Runtime with a journal uses about 20."""
 
@@ -40,7 +43,9 @@ class Settings:
     """What a Runtime can be told. Immutable; every value is checked when it is made (`SettingsError`)."""
 
     journal: str = field(default="memory:", metadata=kind.JOURNAL.field())
-    """Where sessions are kept: `memory:` (until the Runtime closes) or `sqlite:///path`. Memory needs no set-up."""
+    """Where sessions are kept: `memory:` (until the Runtime closes) or `sqlite:///path`. Memory needs no set-up. The
+    command line and the servers have another default, `journal.db` in the data directory: what they began should
+    outlive them."""
     durability: Literal["strict", "relaxed"] = field(
         default="strict", metadata=kind.one_of("strict", "relaxed").field()
     )
@@ -119,9 +124,12 @@ class Settings:
         settings: Settings | None = None,
         overrides: Mapping[str, Any] | None = None,
         environ: Mapping[str, str] | None = None,
+        *,
+        at_home: bool = False,
     ) -> Settings:
         """The settings that hold: `overrides` win over the fields given to `settings`, they over `environ`.
 
+        `at_home`: where none of them names a journal, it is `home_journal`, as for the command line and the servers.
         Raises `SettingsError` for a wrong value or an unknown name, naming it.
         """
         if settings is not None and not isinstance(settings, cls):
@@ -132,6 +140,8 @@ class Settings:
         for name, value in (overrides or {}).items():
             cls._check_name(name)
             values[name] = value
+        if at_home and "journal" not in values:
+            values["journal"] = cls(**values).home_journal
         return cls(**values)
 
     def given(self) -> dict[str, Any]:
@@ -148,6 +158,11 @@ class Settings:
     def data_path(self) -> Path:
         """The directory of state and cards: `data_dir`, or the user's."""
         return self.data_dir or platformdirs.user_data_path("moonward")
+
+    @property
+    def home_journal(self) -> str:
+        """The URL of the journal in the data directory."""
+        return f"sqlite:///{self.data_path / HOME_JOURNAL}"
 
     def session_limit(self, soft_open_files: int | None = None) -> int:
         """Most live sessions: `max_sessions`, or what the soft limit on open files (default: this process's) allows."""

@@ -103,8 +103,21 @@ def open_store(loop: Loop, settings: Settings) -> Store:
         return MemoryStore()
     if not settings.journal.startswith(SQLITE):
         raise SettingsError(f"journal must be memory: or sqlite:///path, got {settings.journal!r}")
+    if settings.journal == settings.home_journal:
+        make_home(settings.data_path)
     path = Path(settings.journal.removeprefix(SQLITE)).expanduser()
     return SqliteStore(loop, str(path), durability=settings.durability)
+
+
+def make_home(folder: Path) -> None:
+    """Make the data directory, for its user alone; `JournalError` says why it could not be made."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise JournalError(
+            f"the data directory {str(folder)!r} cannot be made: {error.strerror};"
+            " name another as data_dir, or another journal"
+        ) from error
 
 
 def plant(services: Services) -> Supervisor:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -182,6 +183,67 @@ def test_an_interrupt_cancels_a_session_whose_lua_spins() -> None:
     assert process.returncode == 130
     event = json.loads(output)
     assert (event["status"], event["reason"]) == ("cancelled", "interrupted")
+
+
+def interrupted_at_a_question(*arguments: str) -> tuple[str, str]:
+    """Standard output and error of a run that was interrupted while it asked on the terminal."""
+    master, slave = pty.openpty()
+    try:
+        process = subprocess.Popen(
+            [*COMMAND, "run", "-e", "return alc.llm('one?') .. alc.llm('two?')", *arguments],
+            stdin=slave,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert process.stderr is not None
+        shown = ""
+        for wanted in ("q-0 > ", "q-1 > "):
+            while wanted not in shown:
+                character = process.stderr.read(1)
+                assert character, shown
+                shown += character
+            if wanted == "q-0 > ":
+                os.write(master, b"first\n")
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert process.returncode == 130
+    return output, shown + errors
+
+
+def test_an_interrupt_at_a_question_leaves_the_session_paused_in_its_journal(tmp_path: Path) -> None:
+    journal = f"sqlite:///{tmp_path / 'my journal.db'}"
+    output, errors = interrupted_at_a_question("--journal", journal, "--json")
+    event = json.loads(output)
+    assert (event["status"], event["query_id"]) == ("needs_response", "q-1")
+    assert f"moonward feed {event['session_id']} --journal '{journal}'" in errors
+    with package.Runtime(journal=journal) as runtime:
+        session = runtime.session(event["session_id"])
+        assert session.phase == "paused"
+        assert session.feed(" second", query_id="q-1").to_json(session.id)["result"] == "first second"
+
+
+def test_an_interrupt_cancels_a_session_that_only_memory_holds() -> None:
+    output, errors = interrupted_at_a_question("--journal", "memory:")
+    assert output == ""
+    assert "cancelled: interrupted" in errors
+
+
+def test_without_a_name_the_journal_is_in_the_users_data_directory(tmp_path: Path) -> None:
+    moonward("run", "-e", ASK, "--answer", "4")
+    home = Path(os.environ["XDG_DATA_HOME"]) / "moonward"
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    with package.Runtime(journal=f"sqlite:///{home / 'journal.db'}") as runtime:
+        assert [session.phase for session in runtime.sessions()] == ["completed"]
+
+
+def test_a_data_directory_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MOONWARD_DATA_DIR", "/proc/none")
+    assert "'/proc/none' cannot be made" in moonward("run", "-e", ASK, status=1).stderr
+    assert moonward("run", "-e", ASK, "--answer", "4", "--journal", "memory:").stdout == '"4"\n'
 
 
 def closed_pipe() -> int:

@@ -31,6 +31,16 @@ def test_a_field_that_was_not_set_is_left_to_the_environment() -> None:
     assert settings.journal == "sqlite:////j.db"
 
 
+def test_the_journal_of_the_command_line_is_in_the_data_directory_unless_one_is_named() -> None:
+    environ = {"MOONWARD_DATA_DIR": "/d"}
+    assert Settings.resolve(None, {}, environ).journal == "memory:"
+    assert Settings.resolve(None, {}, environ, at_home=True).journal == "sqlite:////d/journal.db"
+    assert Settings.resolve(None, {}, {"MOONWARD_JOURNAL": "memory:"}, at_home=True).journal == "memory:"
+    assert Settings.resolve(Settings(journal="memory:"), {}, environ, at_home=True).journal == "memory:"
+    assert Settings.resolve(None, {"journal": "sqlite:///x"}, environ, at_home=True).journal == "sqlite:///x"
+    assert Settings.resolve(None, {}, environ, at_home=True).idle_ttl is None
+
+
 def test_idle_sessions_expire_after_three_hours_in_memory_and_never_in_a_durable_journal() -> None:
     assert Settings().idle_ttl == 3 * 3600
     assert Settings(journal="sqlite:////j.db").idle_ttl is None

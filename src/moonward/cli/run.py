@@ -13,11 +13,12 @@ from moonward.actors.interaction import Finished, Paused
 from moonward.actors.terminal import Cancelled, Completed
 from moonward.cli.answers import AnswerCommand, AnswersFile, AnswerSource, AskTerminal, FixedAnswer, NoAnswer
 from moonward.cli.exit_status import CANCELLED, COMPLETED, FAILED, INTERRUPTED
+from moonward.cli.journal import add_journal, command_line, settings_of
 from moonward.cli.narrator import Narrator
 from moonward.cli.terminal_text import json_line, one_line
 
 if TYPE_CHECKING:
-    from moonward.runtime import Session
+    from moonward.runtime import Runtime, Session
 
 MAX_SOURCE_BYTES = 64 << 20
 """Bytes of a script file that are read at all; a session's own limit is far lower. Keeps a mistyped name harmless."""
@@ -29,7 +30,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "run",
         help="run one session to its end",
         description="Run one session to its end. The result goes to standard output as JSON, everything else to "
-        "standard error. Without an answer option it asks on the terminal.",
+        "standard error. Without an answer option it asks on the terminal. Without an answer the session is cancelled. "
+        "An interrupt (Ctrl-C) leaves a paused session in the journal, for `moonward feed`; one whose Lua runs is "
+        "cancelled.",
         epilog="Exit status: 0 completed, 1 failed, 2 wrong usage, 3 cancelled, 130 interrupted.",
     )
     code = parser.add_mutually_exclusive_group(required=True)
@@ -51,7 +54,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     answers.add_argument(
         "--answer-cmd", metavar="CMD", help="a command: prompt on its input, answer on its output"
     )
-    parser.add_argument("--journal", metavar="URL", help="memory: (default) or sqlite:///path")
+    add_journal(parser)
     parser.add_argument(
         "--json", action="store_true", help="print the whole final event, not the result alone"
     )
@@ -65,19 +68,37 @@ def handle(arguments: argparse.Namespace) -> int:
     source = _answers(arguments)
     from moonward.runtime import Runtime  # Lua and the actors are loaded by the commands that need them
 
-    overrides = {} if arguments.journal is None else {"journal": arguments.journal}
-    with Runtime(**overrides) as runtime:
+    with Runtime(settings_of(arguments)) as runtime:
         session = runtime.start(code, ctx, packages=arguments.package_path)
         narrator = Narrator(session, sys.stderr, full_prompts=isinstance(source, AskTerminal))
         try:
             event = _to_the_end(session, source, narrator)
         except KeyboardInterrupt:
-            event = session.cancel("interrupted")
-            narrator.close()
-            _print_final(session, event, as_json=arguments.json)
-            return INTERRUPTED
+            return _interrupted(runtime, session, narrator, arguments)
         narrator.close()
         return _print_final(session, event, as_json=arguments.json)
+
+
+def _interrupted(
+    runtime: Runtime, session: Session, narrator: Narrator, arguments: argparse.Namespace
+) -> int:
+    """Let a paused session stay in a durable journal, with the answers it has; end any other."""
+    event: Paused | Finished
+    if runtime.settings.is_durable and session.phase == "paused":
+        event = session.wait()
+    else:
+        try:
+            event = session.cancel("interrupted")
+        except TransitionError:  # it ended meanwhile
+            event = session.finished()
+    if isinstance(event, Finished):
+        narrator.close()
+        _print_final(session, event, as_json=arguments.json)
+        return INTERRUPTED
+    _complain(f"interrupted; the session stays paused: {command_line(arguments, 'feed', session.id)}")
+    if arguments.json:
+        _print_json(event.to_json(session.id))
+    return INTERRUPTED
 
 
 def _to_the_end(session: Session, source: AnswerSource, narrator: Narrator) -> Finished:
