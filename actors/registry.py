@@ -45,7 +45,10 @@ SEED_BITS = 32
 
 @dataclass
 class Start:
-    """Begin a session; the reply is its id, once its start is durable. `ctx` is JSON text."""
+    """Begin a session; the reply is its id, once its start is durable. `ctx` is JSON text.
+
+    `user` is who begins it, where users are told apart.
+    """
 
     code: str
     ctx: str
@@ -53,6 +56,7 @@ class Start:
     packages: list[str]
     strategy: str | None
     reply: Reply[str]
+    user: str | None = None
 
 
 @dataclass
@@ -233,6 +237,7 @@ class Registry(LoopActor):
             limits=message.limits.to_dict(),
             strategy=message.strategy,
             packages=message.packages,
+            user=message.user,
         )
         self._services.show(session_id, "started", {"strategy": message.strategy})
         reply = message.reply

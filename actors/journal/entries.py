@@ -38,7 +38,10 @@ class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
-    """Entry 0. `ctx` is JSON text; `modules` of the prelude are named by content hash."""
+    """Entry 0. `ctx` is JSON text; `modules` of the prelude are named by content hash.
+
+    `user` made the session, where users are told apart; None: whoever has the journal.
+    """
 
     session_id: str
     code: str
@@ -53,6 +56,7 @@ class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
     packages: list[str] = []
     forked_from: str | None = None
     forked_at: int | None = None
+    user: str | None = None
 
 
 class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag="paused"):

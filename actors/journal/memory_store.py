@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from hashlib import sha256
 
@@ -127,6 +128,8 @@ class MemoryStore:
                     alive,
                     first.strategy,
                     len(held.entries),
+                    first.user,
+                    os.getpid() if alive else None,
                 )
             )
         done(rows, None)

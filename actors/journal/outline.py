@@ -18,6 +18,7 @@ class Outline(msgspec.Struct, frozen=True):
     started_ms: int
     last_ms: int
     strategy: str | None
+    user: str | None
     contents: list[str]
 
 
@@ -43,4 +44,5 @@ def outline(session_id: str, entries: Sequence[Entry]) -> Outline:
             pending.difference_update(answer.query_id for answer in entry.answers)
         phase = entry.state.phase if isinstance(entry, Ended) else "paused" if pending else "running"
     named = dict.fromkeys(name for name in map(content_of, entries) if name is not None)
-    return Outline(phase, first.at_ms, max(map(last_time, entries)), first.strategy, list(named))
+    last_ms = max(map(last_time, entries))
+    return Outline(phase, first.at_ms, last_ms, first.strategy, first.user, list(named))

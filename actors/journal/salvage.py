@@ -77,7 +77,7 @@ class _Found:
                     self._take_content(name, body)
                 case [None, int(session), str(title), str(text), int(at_ms)]:
                     self.notes.setdefault((session, row_id), (title, text, at_ms))
-                case [None, str(session_id), int(), str(), int(entries), int(), int(), _]:
+                case [None, str(session_id), int(), str(), int(entries), int(), int(), *_]:
                     self._take_known(row_id, session_id, entries)
 
     def take_entries(self, rows: Iterable[Row], only: Container[int] | None = None) -> None:
@@ -91,7 +91,7 @@ class _Found:
                     self._take_entry(row_id, body)
                 case [None, str(name), bytes(body)]:
                     self._take_content(name, body)
-                case [None, str(session_id), int(), str(), int(entries), int(), int(), _] if only is None:
+                case [None, str(session_id), int(), str(), int(entries), int(), int(), *_] if only is None:
                     self._take_known(row_id, session_id, entries)
 
     def _take_known(self, num: int, session_id: str, entries: int) -> None:
@@ -305,8 +305,8 @@ def _write(path: str, found: _Found, sessions: list[_Session]) -> None:
 def _write_session(connection: sqlite3.Connection, session: _Session, found: _Found) -> None:
     about = outline(session.session_id, session.entries)
     connection.execute(
-        "INSERT INTO sessions(num, id, owner, phase, entries, started_ms, last_ms, strategy)"
-        " VALUES (?, ?, 0, ?, ?, ?, ?, ?)",
+        "INSERT INTO sessions(num, id, owner, phase, entries, started_ms, last_ms, strategy, user)"
+        " VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?)",
         (
             session.num,
             session.session_id,
@@ -315,6 +315,7 @@ def _write_session(connection: sqlite3.Connection, session: _Session, found: _Fo
             about.started_ms,
             about.last_ms,
             about.strategy,
+            about.user,
         ),
     )
     connection.executemany(

@@ -68,8 +68,8 @@ class Held:
 class Append(msgspec.Struct, gc=False):
     """One entry on its way. `edition` is the session's when it was appended: a failure ends an edition.
 
-    `row` is there for entry 0 only: the start in Unix milliseconds, and the strategy. `content` is the SHA-256
-    of a body that the entry names, and the body, if this process knows it.
+    `row` is there for entry 0 only: the start in Unix milliseconds, the strategy and the user. `content` is the
+    SHA-256 of a body that the entry names, and the body, if this process knows it.
     """
 
     held: Held
@@ -79,7 +79,7 @@ class Append(msgspec.Struct, gc=False):
     at_ms: int
     edition: int
     told: Told | None
-    row: tuple[int, str | None] | None = None
+    row: tuple[int, str | None, str | None] | None = None
     content: tuple[str, bytes | None] | None = None
 
 
@@ -188,12 +188,12 @@ def _admit(connection: sqlite3.Connection, epoch: int, append: Append, group: _G
 
 def _add_session(connection: sqlite3.Connection, epoch: int, append: Append, group: _Group) -> None:
     assert append.row is not None
-    started_ms, strategy = append.row
+    started_ms, strategy, user = append.row
     try:
         cursor = connection.execute(
-            "INSERT INTO sessions(id, owner, phase, entries, started_ms, last_ms, strategy)"
-            " VALUES (?, ?, ?, 0, ?, ?, ?)",
-            (append.held.session_id, epoch, append.phase, started_ms, append.at_ms, strategy),
+            "INSERT INTO sessions(id, owner, phase, entries, started_ms, last_ms, strategy, user)"
+            " VALUES (?, ?, ?, 0, ?, ?, ?, ?)",
+            (append.held.session_id, epoch, append.phase, started_ms, append.at_ms, strategy, user),
         )
     except sqlite3.IntegrityError:
         group.failure = JournalError(f"session {append.held.session_id!r} exists already")

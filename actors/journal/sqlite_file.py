@@ -43,6 +43,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX notes_of ON notes(session);
     CREATE TABLE hosts(epoch INTEGER PRIMARY KEY AUTOINCREMENT, pid INTEGER NOT NULL)
     """,
+    "ALTER TABLE sessions ADD COLUMN user TEXT",
 )
 """Statements that lead from each version of the schema to the next; an entry, once released, never changes."""
 

@@ -108,13 +108,25 @@ def read_rows(path: str, connection: sqlite3.Connection | None) -> Rows:
     """All sessions, oldest first."""
     if connection is None:
         return []
-    rows = connection.execute(
-        "SELECT id, phase, started_ms, last_ms, owner, strategy, entries FROM sessions ORDER BY num"
-    ).fetchall()
+    columns = "id, phase, started_ms, last_ms, owner, strategy, entries"
+    if _knows_users(connection):
+        columns += ", user"
+    rows = connection.execute(f"SELECT {columns} FROM sessions ORDER BY num").fetchall()  # noqa: S608
     alive = living(hosts_path(path), {row[4] for row in rows if row[1] not in TERMINAL})
+    pids = dict(connection.execute("SELECT epoch, pid FROM hosts").fetchall())
     return [
-        SessionRow(session_id, phase, started_ms, last_ms, owner in alive, strategy, entries)
-        for session_id, phase, started_ms, last_ms, owner, strategy, entries in rows
+        SessionRow(
+            session_id,
+            phase,
+            started_ms,
+            last_ms,
+            owner in alive,
+            strategy,
+            entries,
+            user[0] if user else None,
+            pids.get(owner) if owner in alive else None,
+        )
+        for session_id, phase, started_ms, last_ms, owner, strategy, entries, *user in rows
     ]
 
 
@@ -136,6 +148,12 @@ def read_notes(session_id: str, connection: sqlite3.Connection | None) -> Notes:
     num, _ = _find(session_id, connection)
     rows = connection.execute("SELECT title, text, at_ms FROM notes WHERE session=? ORDER BY num", (num,))
     return [Note(*row) for row in rows]
+
+
+def _knows_users(connection: sqlite3.Connection) -> bool:
+    """Whether the file has been opened for writing since there are users: a reader does not migrate it."""
+    query = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name='user'"
+    return bool(connection.execute(query).fetchone()[0])
 
 
 def _find(session_id: str, connection: sqlite3.Connection) -> tuple[int, int]:

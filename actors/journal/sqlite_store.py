@@ -72,7 +72,7 @@ class SqliteStore:
         held = Held(session_id, 0, "running", [entry], 0)
         self._open[session_id] = held
         content = (entry.prelude, self._contents.get(entry.prelude)) if entry.prelude else None
-        row = (entry.at_ms, entry.strategy)
+        row = (entry.at_ms, entry.strategy, entry.user)
         self._write(Append(held, 0, body, "running", entry.at_ms, 0, when_durable, row, content))
 
     def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
@@ -106,10 +106,7 @@ class SqliteStore:
             self._loop.post(partial(done, error))
             return
         contents = {name: self._contents.get(name) for name in found.contents}
-        times_ms = (found.started_ms, found.last_ms)
-        work = partial(
-            sqlite_work.restore, session_id, found.phase, times_ms, found.strategy, bodies, contents
-        )
+        work = partial(sqlite_work.restore, session_id, found, bodies, contents)
         self._work(work, lambda _, error: done(error))
 
     def read(self, session_id: str) -> Sequence[Entry]:

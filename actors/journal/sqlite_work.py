@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from moonward.actors.errors import JournalError, SessionNotFound, SessionOwned
+from moonward.actors.journal.outline import Outline
 from moonward.actors.journal.sqlite_append import add_content, check_content
 from moonward.actors.journal.sqlite_file import INDEX_BITS, transaction
 from moonward.actors.journal.sqlite_writer import Desk
@@ -54,22 +55,21 @@ def adopt(desk: Desk) -> Ids:
 
 def restore(
     session_id: str,
-    phase: str,
-    times_ms: tuple[int, int],
-    strategy: str | None,
+    about: Outline,
     bodies: list[bytes],
     contents: dict[str, bytes | None],
     desk: Desk,
 ) -> int:
     """Write a whole session at once, this host's unless it has ended; its number."""
     connection = desk.connection
-    owner = 0 if phase in TERMINAL else desk.epoch
+    owner = 0 if about.phase in TERMINAL else desk.epoch
+    row = (about.phase, len(bodies), about.started_ms, about.last_ms, about.strategy, about.user)
     with transaction(connection, desk.path):
         try:
             num = connection.execute(
-                "INSERT INTO sessions(id, owner, phase, entries, started_ms, last_ms, strategy)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (session_id, owner, phase, len(bodies), *times_ms, strategy),
+                "INSERT INTO sessions(id, owner, phase, entries, started_ms, last_ms, strategy, user)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (session_id, owner, *row),
             ).lastrowid
         except sqlite3.IntegrityError:
             raise JournalError(f"session {session_id!r} exists already") from None

@@ -39,7 +39,8 @@ TERMINAL = frozenset(("completed", "failed", "cancelled"))
 class SessionRow(msgspec.Struct, frozen=True):
     """One session in a listing. Times are Unix milliseconds; `last_ms` is that of the last entry with a time.
 
-    `owner_alive` says whether a live host has it, this one included; a session that has ended has no owner.
+    `owner_alive` says whether a live host has it, this one included, and `owner_pid` is that host's process; a session
+    that has ended has no owner. `user` is who made it, where users are told apart.
     """
 
     id: str
@@ -49,6 +50,8 @@ class SessionRow(msgspec.Struct, frozen=True):
     owner_alive: bool
     strategy: str | None
     entries: int
+    user: str | None = None
+    owner_pid: int | None = None
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ def start(
     packages: Sequence[Path | str],
     limits: Limits | dict[str, Any] | None,
     strategy: str | None = None,
+    user: str | None = None,
 ) -> Start:
     """A request to start a session."""
     if not isinstance(code, str):
@@ -40,7 +41,9 @@ def start(
         raise SettingsError(
             f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})"
         )
-    return Start(code, text, allowed, folders(packages), strategy, Reply())
+    if user is not None:
+        _check_text("user", user)
+    return Start(code, text, allowed, folders(packages), strategy, Reply(), user)
 
 
 def advise(
@@ -50,6 +53,7 @@ def advise(
     opts: Mapping[str, Any] | None,
     packages: Sequence[Path | str],
     limits: Limits | dict[str, Any] | None,
+    user: str | None = None,
 ) -> Start:
     """A request to run an installed strategy."""
     if (
@@ -63,7 +67,7 @@ def advise(
     if task is not None:
         ctx["task"] = task
     code = STRATEGY_CODE.format(name=json.dumps(strategy))
-    return start(settings, code, ctx, packages, limits, strategy)
+    return start(settings, code, ctx, packages, limits, strategy, user)
 
 
 def ctx_text(ctx: Mapping[str, Any] | None) -> str:

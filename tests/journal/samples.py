@@ -24,10 +24,14 @@ PRELUDE = sha256(PRELUDE_BODY).hexdigest()
 
 
 def started(
-    session_id: str, prelude: str = PRELUDE, at_ms: int = 1000, strategy: str | None = None
+    session_id: str,
+    prelude: str = PRELUDE,
+    at_ms: int = 1000,
+    strategy: str | None = None,
+    user: str | None = None,
 ) -> Started:
     """Entry 0 of `session_id`."""
-    return Started(session_id, "return 1", "{}", "5.5", 7, 8, prelude, at_ms, strategy=strategy)
+    return Started(session_id, "return 1", "{}", "5.5", 7, 8, prelude, at_ms, strategy=strategy, user=user)
 
 
 def paused(number: int, at_ms: int = 1001) -> Paused:

@@ -254,6 +254,18 @@ def test_a_newer_schema_is_refused_by_its_number(
         late.ask("list")
 
 
+def test_a_journal_of_before_there_were_users_is_read_and_moved_on(
+    client: Client, other: sqlite3.Connection, office: Office, path: Path
+) -> None:
+    client.close()
+    other.execute("ALTER TABLE sessions DROP COLUMN user")
+    other.execute("DELETE FROM schema_version WHERE version > 1")
+    late = office.sqlite(path)
+    assert [row.user for row in late.ask("list")] == [None]
+    late.create(started("s-2", user="ann"))
+    assert [row.user for row in late.ask("list")] == [None, "ann"]
+
+
 def test_another_programs_database_is_left_alone(office: Office, path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE things(x)")

@@ -41,7 +41,8 @@ class Image(msgspec.Struct, frozen=True):
 def entries_of(number: int, module: str) -> list[Entry]:
     """Entries of session `number`: small ones, and one that fills several pages."""
     session_id = f"s-{number}"
-    entries: list[Entry] = [started(session_id), called(100 * number, module=module)]
+    user = "ann" if number % 2 else None
+    entries: list[Entry] = [started(session_id, user=user), called(100 * number, module=module)]
     for index in range(2 + number % 3):
         text = f"of {session_id}: " + "long " * (4000 if index == number % 4 else 40)
         entries.append(paused(100 * number + index))

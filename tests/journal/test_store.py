@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -159,13 +160,13 @@ def test_an_entry_that_cannot_be_written_changes_nothing(client: Client) -> None
 
 def test_sessions_are_listed_oldest_first(client: Client) -> None:
     client.create(started("s-b", at_ms=5, strategy="ucb"))
-    client.create(started("s-a", at_ms=6))
+    client.create(started("s-a", at_ms=6, user="ann"))
     client.append("s-b", paused(0, at_ms=7), "paused")
     client.append("s-b", called(1), "paused")
     client.append("s-a", ended(at_ms=9), "completed")
     assert client.ask("list") == [
-        SessionRow("s-b", "paused", 5, 7, True, "ucb", 3),
-        SessionRow("s-a", "completed", 6, 9, False, None, 2),
+        SessionRow("s-b", "paused", 5, 7, True, "ucb", 3, owner_pid=os.getpid()),
+        SessionRow("s-a", "completed", 6, 9, False, None, 2, user="ann"),
     ]
 
 
@@ -239,11 +240,13 @@ def test_prune_removes_what_ended_long_ago_and_nothing_else(client: Client) -> N
 
 def test_a_restored_session_is_as_if_it_had_run_here(client: Client) -> None:
     name = client.here(client.store.keep, b"return 1")
-    entries = [started("s-9", strategy="x"), called(1, module=name), paused(0), answered(0), paused(1)]
+    first = started("s-9", strategy="x", user="ann")
+    entries = [first, called(1, module=name), paused(0), answered(0), paused(1)]
     client.tell("restore", "s-9", entries)
     assert client.ask("look", "s-9") == entries
     (row,) = client.ask("list")
-    assert (row.phase, row.entries, row.strategy, row.owner_alive) == ("paused", 5, "x", True)
+    assert (row.phase, row.entries, row.strategy, row.user) == ("paused", 5, "x", "ann")
+    assert row.owner_alive
     client.ask("open", "s-9")
     client.append("s-9", answered(1))
     assert client.ask("look", "s-9") == [*entries, answered(1)]
