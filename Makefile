@@ -4,6 +4,7 @@
 #   make test    build the wheel, install it, run the tests on it from outside the tree
 #   make docs    write again the pages that are drawn from the sources
 #   make check   ruff, mypy and the tests on an editable install
+#   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
 
@@ -15,13 +16,15 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
+ROWS ?=
+QUICK ?=
 
 VENV := .venv
 TEST_VENV := .venv-test
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile clean FORCE
+.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile bench clean FORCE
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -58,7 +61,7 @@ lint: $(VENV)/dev-installed
 	$(VENV)/bin/ruff format --check .
 
 types: $(VENV)/dev-installed
-	$(VENV)/bin/mypy -p moonward
+	$(VENV)/bin/mypy -p moonward -p benchmarks
 
 check: lint types
 	$(VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
@@ -93,6 +96,16 @@ chaos: $(VENV)/dev-installed
 
 hostile: $(VENV)/dev-installed
 	$(VENV)/bin/python -P -m pytest -m hostile $(PYTEST_ARGS)
+
+# --- measuring -----------------------------------------------------------------------------------------------------
+
+$(VENV)/bench-installed: $(VENV)/sources pyproject.toml
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install $(PIP_FLAGS) --config-settings editable_mode=strict -e '.[bench]'
+	touch $@ $(VENV)/demo-installed
+
+bench: $(VENV)/bench-installed
+	@$(VENV)/bin/python -m benchmarks $(if $(ROWS),--rows "$(ROWS)") $(if $(QUICK),--quick)
 
 clean:
 	rm -rf build dist $(VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
