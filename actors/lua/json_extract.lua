@@ -1,8 +1,9 @@
 -- alc.json_extract: the first table that a text holds as JSON.
 --
--- Tried in order: the whole text, each fenced block, each balanced {}, each balanced []. Brackets are paired in one
--- pass that knows strings, and in one that does not (prose has lone quotes). What was paired is decoded from the
--- outside in, for as long as that has cost less than a few readings of the text: the whole is linear.
+-- Tried in order: the whole text, each fenced block, each balanced {}, each balanced [], then those inside others.
+-- Brackets are paired in one pass that knows strings, and in one that does not (prose has lone quotes). What is nested
+-- is decoded from the outside in, for as long as that has cost less than a few readings of the text: the whole is
+-- linear.
 
 local K = ...
 local find, sub, byte, match, type = string.find, string.sub, string.byte, string.match, type
@@ -72,16 +73,29 @@ local function paired(s, opening, closing, set, knows_strings)
   return stack[1].inside
 end
 
--- Decodes the pairs in order, those inside a pair after the pair itself. Not recursive: a text can nest deeply.
-local function first_of(s, pairs_found, budget)
-  local todo, n = {}, 0
+-- The first of the pairs that decodes, not looking inside them.
+local function outermost(s, pairs_found)
+  for i = 1, #pairs_found do
+    local value = table_in(sub(s, pairs_found[i].first, pairs_found[i].last))
+    if value then
+      return value
+    end
+  end
+  return nil
+end
+
+-- The first that decodes of what lies inside the pairs. Not recursive: a text can nest deeply.
+local function nested(s, pairs_found)
+  local todo, n, budget = {}, 0, READINGS * #s
   local function push(list)
     for i = #list, 1, -1 do
       n = n + 1
       todo[n] = list[i]
     end
   end
-  push(pairs_found)
+  for i = #pairs_found, 1, -1 do
+    push(pairs_found[i].inside)
+  end
   while n > 0 and budget > 0 do
     local pair = todo[n]
     todo[n] = nil
@@ -96,17 +110,30 @@ local function first_of(s, pairs_found, budget)
   return nil
 end
 
-local function balanced(s, opening, closing, set)
-  local budget = READINGS * #s
-  return first_of(s, paired(s, opening, closing, set, true), budget)
-    or first_of(s, paired(s, opening, closing, set, false), budget)
+local function balanced(s)
+  local found = {}
+  for _, knows_strings in ipairs({ true, false }) do
+    found[#found + 1] = paired(s, 123, 125, '[{}"]', knows_strings)
+  end
+  for _, knows_strings in ipairs({ true, false }) do
+    found[#found + 1] = paired(s, 91, 93, '[%[%]"]', knows_strings)
+  end
+  for _, try in ipairs({ outermost, nested }) do
+    for i = 1, #found do
+      local value = try(s, found[i])
+      if value then
+        return value
+      end
+    end
+  end
+  return nil
 end
 
 function K.json_extract(s)
   if type(s) ~= "string" then
     return nil
   end
-  return table_in(s) or fenced(s) or balanced(s, 123, 125, '[{}"]') or balanced(s, 91, 93, '[%[%]"]')
+  return table_in(s) or fenced(s) or balanced(s)
 end
 
 function K.alc.json_extract(s)

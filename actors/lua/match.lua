@@ -197,14 +197,15 @@ for word in gmatch("rejected no deny block fail refuse disagree false", "%a+") d
   MEANING[word] = false
 end
 
--- The last word that means one of the two; words end where ASCII letters, digits and _ end.
+-- The last word that means one of the two. Words end where ASCII letters and digits end: answers write _yes_ and
+-- **no**.
 function alc.match_bool(text)
   local s = K.as_text(text)
   if not s then
     error("alc.match_bool: text must be a string, got " .. K.kind(text), 2)
   end
   local answer
-  for word in gmatch(s, "[A-Za-z0-9_]+") do
+  for word in gmatch(s, "[A-Za-z0-9]+") do
     local meaning = MEANING[lower(word)]
     if meaning ~= nil then
       answer = meaning

@@ -20,7 +20,7 @@ local function query_of(made, shared, i)
   local query = K.copy(shared)
   if type(made) == "table" then
     if K.as_text(made.prompt) == nil then
-      return nil, "parallel: prompt_fn returned table without .prompt (item " .. i .. ")"
+      return nil, "alc.parallel: prompt_fn returned table without .prompt (item " .. i .. ")"
     end
     for name, value in next, made do
       query[name] = value
@@ -30,16 +30,16 @@ local function query_of(made, shared, i)
   end
   query.prompt = K.as_text(made)
   if not query.prompt then
-    return nil, "parallel: prompt_fn must return string or table, got " .. K.kind(made) .. " (item " .. i .. ")"
+    return nil, "alc.parallel: prompt_fn must return string or table, got " .. K.kind(made) .. " (item " .. i .. ")"
   end
   return query
 end
 
 local function queries_of(items, prompt_fn, opts)
   if type(items) ~= "table" or items[1] == nil then
-    return nil, "parallel: items must be a non-empty array"
+    return nil, "alc.parallel: items must be a non-empty array"
   elseif type(prompt_fn) ~= "function" then
-    return nil, "parallel: prompt_fn must be a function"
+    return nil, "alc.parallel: prompt_fn must be a function"
   end
   local shared, queries, i = shared_of(opts), {}, 1
   local item = items[1]

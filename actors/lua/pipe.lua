@@ -1,7 +1,8 @@
 -- alc.pipe: strategies one after the other, the result of one being the task of the next.
 --
--- A stage gets a shallow copy of ctx and returns a ctx (nil: the copy it was given; no table: its result).
--- on_error: "abort" raises; "skip" goes on as if the stage had not been; "continue" goes on with what it left.
+-- A stage gets a shallow copy of ctx and returns a ctx (nil: the copy it was given; no table: its result). In the ctx
+-- that it gets, pipe_history holds what came before. on_error: "abort" raises the stage's own error; "skip" goes on as
+-- if the stage had not been; "continue" goes on with what it left.
 
 local K = ...
 local type, pcall, error = type, pcall, error
@@ -12,7 +13,7 @@ local function runner(stage)
   end
   local module = K.require(stage)
   if type(module) ~= "table" or type(module.run) ~= "function" then
-    error("strategy '" .. stage .. "' has no function run", 0)
+    error("alc.pipe: strategy '" .. stage .. "' has no function run", 0)
   end
   return module.run
 end
@@ -31,7 +32,7 @@ local function task_of(result)
   if type(result) == "table" then
     local text, problem = K.encode(result)
     if not text then
-      error("the result cannot become a task: cannot encode " .. problem, 0)
+      error("alc.pipe: the result cannot become a task: cannot encode " .. problem, 0)
     end
     return text
   end
@@ -59,7 +60,7 @@ local function check(strategies, ctx, opts)
   return nil
 end
 
--- One stage: the next ctx, and the message of a failure that must end the pipe.
+-- One stage: whether it failed, and its error.
 local function advance(state, stage, name, mode)
   local given = K.copy(state.ctx)
   local ok, outcome = pcall(function()
@@ -70,14 +71,15 @@ local function advance(state, stage, name, mode)
   if ok then
     history[#history + 1] = { strategy = name, result = outcome.ctx.result }
     state.ctx, state.task = outcome.ctx, outcome.task
-    return nil
+    return false
   end
   local message = K.describe(outcome)
   history[#history + 1] = { strategy = name, error = message }
+  K.log("warn", "alc.log", "alc.pipe: stage " .. #history .. " (" .. name .. ") failed: " .. message)
   if mode == "continue" then
     state.ctx, state.task = given, nil
   end
-  return message
+  return true, outcome
 end
 
 function K.alc.pipe(strategies, ctx, opts)
@@ -87,18 +89,19 @@ function K.alc.pipe(strategies, ctx, opts)
     error("alc.pipe: " .. problem, 2)
   end
   local mode = type(opts.on_error) == "string" and opts.on_error or "abort"
-  local state, i = { ctx = K.copy(ctx or {}), history = {} }, 1
+  local state, i = { ctx = ctx or {}, history = {} }, 1
   while strategies[i] ~= nil do
     local stage = strategies[i]
-    local name = type(stage) == "string" and stage or "function"
+    local name = type(stage) == "string" and stage or "(inline-" .. i .. ")"
+    state.ctx = K.copy(state.ctx)
+    state.ctx.pipe_history = state.history
     if state.task ~= nil then
-      state.ctx = K.copy(state.ctx)
       state.ctx.task, state.task = state.task, nil
     end
-    local failure = advance(state, stage, name, mode)
-    if failure and mode == "abort" then
-      error("alc.pipe: stage " .. i .. " (" .. name .. ") failed: " .. failure, 2)
-    elseif not failure and type(opts.on_stage) == "function" then
+    local failed, failure = advance(state, stage, name, mode)
+    if failed and mode == "abort" then
+      error(failure, 0)
+    elseif not failed and type(opts.on_stage) == "function" then
       opts.on_stage(i, name, state.ctx)
     end
     i = i + 1

@@ -1,4 +1,6 @@
 -- alc.tuning: a strategy's settings, from its defaults and what ctx says otherwise.
+--
+-- With a prefix, ctx[prefix] is what is read; ctx itself when there is no such section.
 
 local K = ...
 local type, next, error, rawequal = type, next, error, rawequal
@@ -23,17 +25,18 @@ local function copy(v)
   return result
 end
 
--- `over` wins; tables without [1] on both sides are merged, everything else is replaced.
+-- `over` wins. Tables without [1] on both sides are merged, of which keys that the default does not have are left
+-- out (an empty default has none, and is replaced); everything else is replaced.
 local function merged(default, over)
   if over == nil or rawequal(over, K.null) then
     return copy(default)
-  elseif not (is_dict(default) and is_dict(over)) then
+  elseif not (is_dict(default) and is_dict(over)) or next(default) == nil then
     return copy(over)
   end
-  local result = copy(default)
-  for key, each in next, over do
+  local result = {}
+  for key, each in next, default do
     if key ~= "_schema" then
-      result[key] = merged(default[key], each)
+      result[key] = merged(each, over[key])
     end
   end
   return result
@@ -49,9 +52,10 @@ local function overrides(ctx, opts)
   local section = ctx[prefix]
   if type(section) == "table" then
     return section
-  elseif section ~= nil and not rawequal(section, K.null) then
-    K.log("warn", "alc.log", "tuning: ctx." .. prefix .. " must be a table, got " .. K.kind(section) .. "; ignored")
+  elseif section == nil or rawequal(section, K.null) then
+    return ctx
   end
+  K.log("warn", "alc.log", "alc.tuning: ctx." .. prefix .. " must be a table, got " .. K.kind(section) .. "; ignored")
   return {}
 end
 

@@ -31,11 +31,11 @@ def test_map_filter_and_reduce_end_at_the_first_nil() -> None:
         ("alc.map(1, print)", "alc.map: t must be an array, got number"),
         ("alc.filter({}, 1)", "alc.filter: fn must be a function, got number"),
         ("alc.reduce(nil, print)", "alc.reduce: t must be an array, got nil"),
-        ("alc.parallel({}, print)", "parallel: items must be a non-empty array"),
-        ("alc.parallel('x', print)", "parallel: items must be a non-empty array"),
-        ("alc.parallel({1}, 'x')", "parallel: prompt_fn must be a function"),
-        ("alc.parallel({1}, function() end)", "parallel: prompt_fn must return string or table, got nil (item 1)"),
-        ("alc.parallel({1}, function() return {} end)", "parallel: prompt_fn returned table without .prompt (item 1)"),
+        ("alc.parallel({}, print)", "alc.parallel: items must be a non-empty array"),
+        ("alc.parallel('x', print)", "alc.parallel: items must be a non-empty array"),
+        ("alc.parallel({1}, 'x')", "alc.parallel: prompt_fn must be a function"),
+        ("alc.parallel({1}, function() end)", "alc.parallel: prompt_fn must return string or table, got nil (item 1)"),
+        ("alc.parallel({1}, function() return {} end)", "alc.parallel: prompt_fn returned table without .prompt (item 1)"),
         ("alc.vote('x')", "alc.vote: answers must be an array, got string"),
         ("alc.cache()", "alc.cache: prompt must be a string, got nil"),
         ("alc.ground()", "alc.llm: prompt must be a string, got nil"),
@@ -205,15 +205,15 @@ def test_a_pipe_hands_results_on_as_tasks() -> None:
     return {out, given, stages}"""
     out, given, stages = run(code, Host(modules=PIPE_MODULES)).value
     assert given == {"task": "a", "keep": 1}
-    assert stages == ["up", "function", "function"]
+    assert stages == ["up", "(inline-2)", "(inline-3)"]
     assert out == {
         "task": '["A",1]',
         "result": 7,
         "keep": 1,
         "pipe_history": [
             {"strategy": "up", "result": "A"},
-            {"strategy": "function", "result": ["A", 1]},
-            {"strategy": "function", "result": 7},
+            {"strategy": "(inline-2)", "result": ["A", 1]},
+            {"strategy": "(inline-3)", "result": 7},
         ],
     }
 
@@ -228,9 +228,10 @@ def test_a_stage_that_fails_aborts_is_skipped_or_continued() -> None:
     return {message, pipe('skip').result, pipe('continue').result, pipe('skip').pipe_history[2]}"""
     ended = run(code, Host(modules=PIPE_MODULES))
     message, skipped, continued, history = ended.value
-    assert message.endswith("alc.pipe: stage 2 (function) failed: boom")
+    assert message == "boom"
+    assert ended.logs == [("warn", "alc.log", "alc.pipe: stage 2 ((inline-2)) failed: boom")] * 4
     assert (skipped, continued) == ("Anil", "Atrue")
-    assert history == {"strategy": "function", "error": "boom"}
+    assert history == {"strategy": "(inline-2)", "error": "boom"}
 
 
 @pytest.mark.parametrize(
@@ -239,13 +240,16 @@ def test_a_stage_that_fails_aborts_is_skipped_or_continued() -> None:
         ("{a = 1, b = 2}, {b = 3, c = 4}", {"a": 1, "b": 3}),
         ("{a = 1}, nil", {"a": 1}),
         ("{a = 1}, {a = alc.null}", {"a": 1}),
-        ("{a = {x = 1, y = {z = 2}}}, {a = {y = {z = 3}, w = 4}}", {"a": {"x": 1, "y": {"z": 3}, "w": 4}}),
+        ("{a = {x = 1, y = {z = 2}}}, {a = {y = {z = 3}, w = 4}}", {"a": {"x": 1, "y": {"z": 3}}}),
+        ("{a = {}, b = {}}, {a = {x = 1}, b = {2}}", {"a": {"x": 1}, "b": [2]}),
         ("{a = {1, 2}}, {a = {3}}", {"a": [3]}),
         ("{a = {x = 1}}, {a = {3}}", {"a": [3]}),
         ("{a = {x = 1}}, {a = 5}", {"a": 5}),
         ("{_schema = 1, a = {_schema = 2, x = {_schema = 3, y = 1}}}, {}", {"a": {"x": {"y": 1}}}),
         ("{a = 1}, {a = 9, p = {a = 2}}, {prefix = 'p'}", {"a": 2}),
-        ("{a = 1}, {a = 9}, {prefix = 'p'}", {"a": 1}),
+        ("{a = 1}, {a = 9}, {prefix = 'p'}", {"a": 9}),
+        ("{a = 1}, {a = 9, p = alc.null}, {prefix = 'p'}", {"a": 9}),
+        ("{a = 1}, {a = 9, p = {}}, {prefix = 'p'}", {"a": 1}),
         ("{on = true}, {on = false}", {"on": False}),
     ],
 )
@@ -267,23 +271,112 @@ def test_tuning_copies() -> None:
     assert run(code).value == {"a": {"x": {}}}
 
 
+@pytest.mark.parametrize(
+    ("stages", "error"),
+    [
+        ("{function() error({code = 7}) end}", {"code": 7}),
+        ("{'none'}", "module 'none' not found"),
+        ("{'empty'}", "alc.pipe: strategy 'empty' has no function run"),
+        ("{function() return {result = {print}} end}",
+         "alc.pipe: the result cannot become a task: cannot encode a function at $[1]"),
+    ],
+)  # fmt: skip
+def test_an_aborted_pipe_raises_what_its_stage_raised(stages: str, error: Any) -> None:
+    ended = run(
+        f"local ok, e = pcall(alc.pipe, {stages}, {{task = 'a'}}) return {{ok, e}}", Host(modules={"empty": ""})
+    )
+    assert ended.value[0] is False
+    raised = ended.value[1]
+    assert raised == error or raised.endswith(error)
+
+
+def test_a_stage_sees_what_came_before_it_in_its_own_copy_of_ctx() -> None:
+    code = """
+    local seen = {}
+    local function first(ctx) ctx.mine = 1 ctx.result = 'r' end
+    local function second(ctx) seen = {#ctx.pipe_history, ctx.pipe_history[1].result, ctx.task, ctx.mine} return 5 end
+    local given = {deep = {n = 1}}
+    local out = alc.pipe({first, second}, given)
+    return {seen, out.result, out.task, given.mine == nil, out.deep == given.deep, #out.pipe_history}"""
+    assert run(code).value == [[1, "r", "r", 1], 5, "r", True, True, 2]
+
+
 def test_eval_says_what_is_missing() -> None:
-    error = run("alc.eval('s', 'cot') return 1").error
+    error = run("alc.eval({}, 'cot') return 1").error
     assert error is not None
     assert error.startswith("session:1: alc.eval needs the package 'evalframe', which is not installed")
 
 
-def test_eval_runs_the_frame_and_keeps_a_card() -> None:
-    frame = "return {run = function(scenario, strategy, opts) return {score = 1, who = strategy, o = opts.strategy_opts} end}"
-    cards: list[Any] = []
+FRAME = """
+assert(std.json.encode({1}) == '[1]' and std.time.now() > 0 and not std.fs.is_file('x') and not pcall(std.fs.read, 'x'))
+local M = {graders = {exact = 'exact'}, scorers = {bool = 'b', linear_1_5 = 'l'}, providers = {}, llm_graders = {}}
+M.bind = setmetatable({is_binding = function() return true end}, {__call = function(_, parts) return parts end})
+function M.providers.algocline(what) return what end
+function M.llm_graders.yes_no(question, how) return {question ~= '', how.provider('judge me')} end
+function M.suite(name)
+  return function(spec)
+    return {run = function() return {to_table = function() return {
+      name = name, provider = spec.provider, cases = spec.cases, bindings = {spec[1], spec[2], spec[3]},
+      results = {{score = 1}}, aggregated = {pass_rate = 0.5, total = 2, passed = 1, scores = {mean = 0.7}}} end} end}
+  end
+end
+return M"""
 
-    def create(card: Any) -> Any:
-        cards.append(card)
-        return {"card_id": "c-1", "path": "p"}
 
-    code = (
-        "return alc.eval({name = 'sc'}, 'cot', {strategy_opts = {n = 1}, auto_card = true, card_pkg = 'pk'})"
-    )
-    ended = run(code, Host(modules={"evalframe": frame}, calls={"card.create": create}))
-    assert ended.value == {"score": 1, "who": "cot", "o": {"n": 1}, "card_id": "c-1"}
-    assert cards[0]["pkg"] == {"name": "pk"}
+def test_eval_makes_a_suite_of_the_frame_and_keeps_a_card_with_its_samples() -> None:
+    kept: list[Any] = []
+    calls = {
+        "card.create": lambda card: kept.append(card) or {"card_id": "c-1", "path": "p"},
+        "card.write_samples": lambda *given: kept.append(given) or {"path": "p", "count": 1},
+    }
+    code = """
+    local scenario = {name = 'sc', cases = {{input = 'i'}}, graders = {'exact', 'llm_yes_no', function() return 1 end}}
+    local report = alc.eval(scenario, 'cot', {strategy_opts = {n = 1}, auto_card = true, card_pkg = 'pk'})
+    report.bindings[3] = type(report.bindings[3][1])
+    return {report, std == nil}"""
+    ended = run(code, Host(modules={"evalframe": FRAME}, calls=calls))
+    report, without_std = ended.value
+    assert without_std
+    assert report["name"] == "cot:sc"
+    assert report["provider"] == {"strategy": "cot", "opts": {"n": 1}}
+    assert report["cases"] == [{"input": "i"}]
+    assert report["bindings"] == [["exact"], [[True, "re: judge me"], "b"], "function"]
+    assert report["card_id"] == "c-1"
+    assert kept == [
+        {
+            "pkg": {"name": "pk"},
+            "scenario": {"name": "sc"},
+            "stats": {"pass_rate": 0.5, "mean_score": 0.7, "n": 2, "passed": 1},
+        },
+        ("c-1", [{"score": 1}]),
+    ]
+    assert queries(ended) == [QuerySpec("judge me", extra={"role": "grader"})]
+
+
+def test_eval_takes_a_scenario_from_a_package_with_its_own_provider_and_bindings() -> None:
+    scenario = "return {provider = 'own', 'first', 'second', cases = {1}}"
+    ended = run("return alc.eval('sc', 'cot')", Host(modules={"evalframe": FRAME, "sc": scenario}))
+    assert (ended.value["name"], ended.value["provider"]) == ("cot:sc", "own")
+    assert ended.value["bindings"] == ["first", "second"]
+    assert "card_id" not in ended.value
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("alc.eval({}, nil)", "alc.eval: strategy must be the name of a package, got nil"),
+        ("alc.eval(nil, 'cot')", "alc.eval: scenario must be a table or the name of a package, got nil"),
+        ("alc.eval('none', 'cot')", "alc.eval: scenario 'none' cannot be loaded: module 'none' not found"),
+        ("alc.eval('five', 'cot')", "alc.eval: scenario 'five' must return a table, got number"),
+        ("alc.eval({graders = {'what'}}, 'cot')", "alc.eval: unknown grader 'what'"),
+        ("alc.eval({graders = {5}}, 'cot')", "alc.eval: a grader must be a name or a function, got number"),
+    ],
+)
+def test_eval_refuses_what_it_cannot_measure(call: str, message: str) -> None:
+    ended = run(f"\n{call}\nreturn 1", Host(modules={"evalframe": FRAME, "five": "return 5"}))
+    assert ended.error == f"session:2: {message}"
+
+
+def test_eval_says_when_what_is_installed_is_no_frame() -> None:
+    ended = run("alc.eval({}, 'cot') return 1", Host(modules={"evalframe": "return {}"}))
+    assert (ended.error or "").endswith("the package 'evalframe' that is installed has no suite and bind")
