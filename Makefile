@@ -21,7 +21,7 @@ QUICK ?=
 
 VENV := .venv
 TEST_VENV := .venv-test
-SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name 'py.typed' | sort)
+SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name '*.toml' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
 .PHONY: help python-found docs demo dev test check lint types wheel chaos hostile bench clean FORCE

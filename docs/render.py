@@ -1,4 +1,5 @@
-"""Writes the pages of `docs/` that are drawn from the sources: settings, errors, states. `make docs` runs it."""
+"""Writes the pages of `docs/` that are drawn from the sources: settings, errors, states,
+the library. `make docs` runs it."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from moonward.actors import errors, limits, phase, settings
+from moonward.actors.library import Entry, library
 from moonward.supervisor.errors import MoonwardError, SupervisionError
 
 GENERATED = "Drawn from {source} by `docs/render.py`; do not edit by hand, a test compares."
@@ -115,10 +117,59 @@ def summary(kind: type) -> str:
     return " ".join((inspect.getdoc(kind) or "").split()).replace("|", "\\|")
 
 
+LIBRARY_INTRODUCTION = """\
+A script has two globals beside those of Lua: `ctx`, the JSON value that its session was started with, and `alc`, this
+library. [Writing a strategy](strategies.md) shows how it is used, and what differs in the language. A wrong argument is
+an error at the script's own line. `moonward types` writes all this as definitions for editors.
+"""
+
+
+def library_page() -> str:
+    """The text of `docs/lua.md`."""
+    described = library()
+    parts = [
+        "# The library of scripts\n",
+        GENERATED.format(source="`actors/lua/library.toml`") + "\n",
+        LIBRARY_INTRODUCTION,
+    ]
+    for section in described.section:
+        parts.append(f"## {section.title}\n")
+        if section.text:
+            parts.append(section.text + "\n")
+        parts += [f"**`alc.{entry.signature}`** {entry.text}\n" for entry in section.entry]
+    parts.append("## Tables\n")
+    for table in described.table:
+        parts.append(f"**`{table.name}`** {table.text}\n")
+        fields = [each.partition(" -- ") for each in table.fields]
+        if fields:
+            parts.append("\n".join(f"- `{field}` {text}".rstrip() for field, _, text in fields) + "\n")
+    parts.append("## What is there, and what shows it\n")
+    parts.append(
+        "Every function is implemented. *Differs in*: what a package that was written for another host of `alc` may\n"
+        "notice.\n"
+    )
+    rows = ["| | tested by | differs in |", "|---|---|---|"]
+    for section in described.section:
+        rows += [table_row(entry, section.tests) for entry in section.entry]
+    parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def table_row(entry: Entry, shared: list[str]) -> str:
+    """What shows that an entry works; tests of one file are listed behind its name."""
+    files: dict[str, list[str]] = {}
+    for test in dict.fromkeys([*entry.tests, *shared]):
+        file, _, name = test.partition("::")
+        files.setdefault(file, []).append(f"`{name}`")
+    shown = "; ".join(f"`tests/{file}`: {', '.join(names)}" for file, names in files.items())
+    return f"| `alc.{entry.name}` | {shown} | {entry.differs or '–'} |"
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "errors.md": errors_page,
     "states.md": phase.states_page,
+    "lua.md": library_page,
 }
 
 

@@ -188,7 +188,7 @@ def test_the_wheel_holds_every_source_and_nothing_else(tree: Path, wheel: Path) 
     expected: set[str] = set()
     for root, folder in ROOTS.items():
         base = tree / folder
-        for pattern in ("*.py", "*.lua", "py.typed"):
+        for pattern in ("*.py", "*.lua", "*.toml", "py.typed"):
             files = {file.relative_to(base).as_posix() for file in base.rglob(pattern)}
             expected |= {f"{root.replace('.', '/')}/{file}" for file in files}
     with zipfile.ZipFile(wheel) as archive:

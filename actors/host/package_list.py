@@ -16,7 +16,8 @@ from moonward.actors.host.packages import MAX_MODULE_BYTES, NAME_PART, read_insi
 
 
 class PackageInfo(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A package: `name` is what `require` takes, `path` its folder; the rest is what it says of itself."""
+    """A package: `name` is what `require` takes, `path` its folder, or its only file; the rest is what it says of
+    itself."""
 
     name: str
     path: str
@@ -25,7 +26,8 @@ class PackageInfo(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def list_packages(directories: Iterable[str | os.PathLike[str]]) -> list[PackageInfo]:
-    """The folders with an `init.lua`, by name; of one name, the one that `require` would find."""
+    """The folders with an `init.lua` and the single `.lua` files, by name; of one name, the one that `require` would
+    find."""
     found: dict[str, PackageInfo] = {}
     for directory in directories:
         root = os.path.abspath(directory)
@@ -33,7 +35,7 @@ def list_packages(directories: Iterable[str | os.PathLike[str]]) -> list[Package
             names = sorted(os.listdir(root))
         except OSError:
             continue  # a directory of the search path need not exist
-        for name in names:
+        for name in dict.fromkeys(each.removesuffix(".lua") for each in names):
             if NAME_PART.fullmatch(name) and name not in found:
                 info = describe(root, name)
                 if info is not None:
@@ -42,10 +44,13 @@ def list_packages(directories: Iterable[str | os.PathLike[str]]) -> list[Package
 
 
 def describe(root: str, name: str) -> PackageInfo | None:
-    """The package in a folder, None if there is none that `require` would read."""
+    """The package of a name in a directory, None if there is none that `require` would read."""
     path = os.path.join(root, name)
     try:
         source = read_inside(os.path.join(path, "init.lua"), root, MAX_MODULE_BYTES)
+        if source is None:
+            path += ".lua"
+            source = read_inside(path, root, MAX_MODULE_BYTES)
     except PackageError:
         return None
     if source is None:

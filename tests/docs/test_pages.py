@@ -20,7 +20,7 @@ def render(tree: Path) -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["settings.md", "errors.md", "states.md"])
+@pytest.mark.parametrize("name", ["settings.md", "errors.md", "states.md", "lua.md"])
 def test_a_drawn_page_is_up_to_date(tree: Path, render: ModuleType, name: str) -> None:
     assert (tree / "docs" / name).read_text() == render.PAGES[name](), "run: make docs"
 

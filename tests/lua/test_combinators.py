@@ -283,7 +283,8 @@ def test_tuning_copies() -> None:
 )  # fmt: skip
 def test_an_aborted_pipe_raises_what_its_stage_raised(stages: str, error: Any) -> None:
     ended = run(
-        f"local ok, e = pcall(alc.pipe, {stages}, {{task = 'a'}}) return {{ok, e}}", Host(modules={"empty": ""})
+        f"local ok, e = pcall(alc.pipe, {stages}, {{task = 'a'}}) return {{ok, e}}",
+        Host(modules={"empty": ""}),
     )
     assert ended.value[0] is False
     raised = ended.value[1]

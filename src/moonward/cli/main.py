@@ -11,13 +11,16 @@ from typing import Any
 
 import moonward
 from moonward.actors.errors import SettingsError
-from moonward.cli import doctor, run
+from moonward.cli import advise, doctor, packages, run, types
 from moonward.cli.exit_status import FAILED, INTERRUPTED, WRONG_USAGE
 from moonward.cli.terminal_text import one_line
 from moonward.supervisor.errors import MoonwardError
 
 COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None], ...] = (
     run.add,
+    advise.add,
+    packages.add,
+    types.add,
     doctor.add,
 )
 """Each adds its commands and sets `handler`, a function from the parsed arguments to an exit status."""

@@ -3,25 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from moonward.actors.errors import SettingsError, TransitionError
-from moonward.actors.interaction import Finished, Paused
-from moonward.actors.terminal import Cancelled, Completed
-from moonward.cli.answers import AnswerCommand, AnswersFile, AnswerSource, AskTerminal, FixedAnswer, NoAnswer
-from moonward.cli.exit_status import CANCELLED, COMPLETED, FAILED, INTERRUPTED
-from moonward.cli.journal import add_journal, command_line, settings_of
-from moonward.cli.narrator import Narrator
-from moonward.cli.terminal_text import json_line, one_line
-
-if TYPE_CHECKING:
-    from moonward.runtime import Runtime, Session
-
-MAX_SOURCE_BYTES = 64 << 20
-"""Bytes of a script file that are read at all; a session's own limit is far lower. Keeps a mistyped name harmless."""
+from moonward.cli import conversation
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,151 +17,20 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "standard error. Without an answer option it asks on the terminal. Without an answer the session is cancelled. "
         "An interrupt (Ctrl-C) leaves a paused session in the journal, for `moonward feed`; one whose Lua runs is "
         "cancelled.",
-        epilog="Exit status: 0 completed, 1 failed, 2 wrong usage, 3 cancelled, 130 interrupted.",
+        epilog=conversation.EPILOG,
     )
     code = parser.add_mutually_exclusive_group(required=True)
     code.add_argument("file", metavar="FILE", nargs="?", help="a Lua script")
     code.add_argument("-e", dest="code", metavar="CODE", help="the script itself")
     parser.add_argument("--ctx", metavar="JSON|@FILE", help="the script's ctx, a JSON object")
-    parser.add_argument(
-        "--package-path",
-        metavar="DIR",
-        action="append",
-        default=[],
-        help="search DIR for packages (repeatable)",
-    )
-    answers = parser.add_mutually_exclusive_group()
-    answers.add_argument("--answer", metavar="TEXT", help="answer every query with TEXT")
-    answers.add_argument(
-        "--answers", metavar="FILE.jsonl", help='answers in order, one {"response": "…"} a line'
-    )
-    answers.add_argument(
-        "--answer-cmd", metavar="CMD", help="a command: prompt on its input, answer on its output"
-    )
-    add_journal(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="print the whole final event, not the result alone"
-    )
+    conversation.add_options(parser)
     parser.set_defaults(handler=handle)
 
 
 def handle(arguments: argparse.Namespace) -> int:
     """Run the session that the arguments describe; returns the exit status."""
-    code = arguments.code if arguments.code is not None else _source(Path(arguments.file))
-    ctx = _context(arguments.ctx)
-    source = _answers(arguments)
-    from moonward.runtime import Runtime  # Lua and the actors are loaded by the commands that need them
-
-    with Runtime(settings_of(arguments)) as runtime:
-        session = runtime.start(code, ctx, packages=arguments.package_path)
-        narrator = Narrator(session, sys.stderr, full_prompts=isinstance(source, AskTerminal))
-        try:
-            event = _to_the_end(session, source, narrator)
-        except KeyboardInterrupt:
-            return _interrupted(runtime, session, narrator, arguments)
-        narrator.close()
-        return _print_final(session, event, as_json=arguments.json)
-
-
-def _interrupted(
-    runtime: Runtime, session: Session, narrator: Narrator, arguments: argparse.Namespace
-) -> int:
-    """Let a paused session stay in a durable journal, with the answers it has; end any other."""
-    event: Paused | Finished
-    if runtime.settings.is_durable and session.phase == "paused":
-        event = session.wait()
-    else:
-        try:
-            event = session.cancel("interrupted")
-        except TransitionError:  # it ended meanwhile
-            event = session.finished()
-    if isinstance(event, Finished):
-        narrator.close()
-        _print_final(session, event, as_json=arguments.json)
-        return INTERRUPTED
-    _complain(f"interrupted; the session stays paused: {command_line(arguments, 'feed', session.id)}")
-    if arguments.json:
-        _print_json(event.to_json(session.id))
-    return INTERRUPTED
-
-
-def _to_the_end(session: Session, source: AnswerSource, narrator: Narrator) -> Finished:
-    event = session.wait()
-    while isinstance(event, Paused):
-        try:
-            _answer_all(session, event, source, narrator)
-        except NoAnswer as reason:
-            _complain(f"{reason}; the session is cancelled")
-            return session.cancel(str(reason))
-        except TransitionError:  # it ended meanwhile, by a limit or a lost worker: the end says so
-            pass
-        event = session.wait()
-    return event
-
-
-def _answer_all(session: Session, paused: Paused, source: AnswerSource, narrator: Narrator) -> None:
-    for query in paused.queries:
-        narrator.wait_until_shown(query.id)
-        session.feed(source.answer(query))
-
-
-def _print_final(session: Session, event: Finished, *, as_json: bool) -> int:
-    state = event.state
-    if as_json:
-        _print_json(event.to_json(session.id))
-    elif isinstance(state, Completed):
-        _print_json(state.result)
-    if isinstance(state, Completed):
-        return COMPLETED
-    if isinstance(state, Cancelled):
-        return CANCELLED
-    return FAILED
-
-
-def _print_json(value: Any) -> None:
-    unicode_output = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json_line(value, ascii_only=not unicode_output), flush=True)
-
-
-def _complain(text: str) -> None:
-    print(f"moonward: {one_line(text)}", file=sys.stderr)
-
-
-def _source(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SOURCE_BYTES + 1)
-    except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
-    if len(data) > MAX_SOURCE_BYTES:
-        raise SettingsError(f"{path} is larger than {MAX_SOURCE_BYTES} bytes")
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from None
-
-
-def _context(text: str | None) -> dict[str, Any] | None:
-    if text is None:
-        return None
-    where = "--ctx"
-    if text.startswith("@"):
-        where = f"--ctx: {text[1:]}"
-        text = _source(Path(text[1:]))
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise SettingsError(f"{where} is not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise SettingsError(f"{where} must be a JSON object, got {type(value).__name__}")
-    return value
-
-
-def _answers(arguments: argparse.Namespace) -> AnswerSource:
-    if arguments.answer is not None:
-        return FixedAnswer(arguments.answer)
-    if arguments.answers is not None:
-        return AnswersFile(Path(arguments.answers))
-    if arguments.answer_cmd is not None:
-        return AnswerCommand(arguments.answer_cmd)
-    return AskTerminal()
+    code = arguments.code if arguments.code is not None else conversation.source_of(Path(arguments.file))
+    ctx = conversation.json_object("--ctx", arguments.ctx)
+    return conversation.to_the_end(
+        arguments, lambda runtime: runtime.start(code, ctx, packages=arguments.package_path)
+    )
