@@ -199,26 +199,43 @@ class Engine:
     # -- questions --------------------------------------------------------------------------------------------
 
     def _open_ask(self, strand: Strand, request: AskRequest) -> None:
-        gathered = sum(len(queries) for queries, _ in self._gathered.values())
-        why = self._host.refusal(request.queries, gathered)
-        if why is not None:
-            called = Called(strand.name, "ask", digest_of(request), error=why, clocks=request.clocks)
-            self._host.called(called)
-            strand.refuse(why)
-        elif strand is self._main:
-            self._host.asked([(MAIN, request.queries, request.clocks)])
-        else:
+        if strand is not self._main:
             self._gathered[strand.name] = (request.queries, request.clocks)
             self._pause_together()
+        elif self._admits(strand, request, 0):
+            self._host.asked([(MAIN, request.queries, request.clocks)])
+
+    def _admits(self, strand: Strand, request: AskRequest, gathered: int) -> bool:
+        """Whether the budget admits these questions beside those gathered; if not, they are refused."""
+        why = self._host.refusal(request.queries, gathered)
+        if why is None:
+            return True
+        called = Called(strand.name, "ask", digest_of(request), error=why, clocks=request.clocks)
+        self._host.called(called)
+        strand.refuse(why)
+        return False
 
     def _pause_together(self) -> None:
-        """Ask when every child that has not ended waits for answers."""
+        """Ask when every child that has not ended waits for answers.
+
+        What is left of the budget goes to the children in their order, not to the quickest.
+        """
         fork = self._fork
         if fork is None or not self._gathered:
             return
-        names = [fork.name_of(child) for child in sorted(fork.children)]
-        if all(name in self._gathered for name in names):
-            asks = [(name, *self._gathered[name]) for name in names]
+        strands = [fork.children[child] for child in sorted(fork.children)]
+        if not all(strand.name in self._gathered for strand in strands):
+            return
+        count = 0
+        for strand in strands:
+            request = strand.waiting
+            assert isinstance(request, AskRequest)
+            if self._admits(strand, request, count):
+                count += len(request.queries)
+            else:
+                del self._gathered[strand.name]
+        if len(self._gathered) == len(strands):
+            asks = [(strand.name, *self._gathered[strand.name]) for strand in strands]
             self._gathered = {}
             self._host.asked(asks)
 

@@ -179,7 +179,7 @@ class Core:
             if self._end is None:
                 self._end = error
             waiting, self._waiting = self._waiting, set()
-        for reply in waiting:
+        for reply in list(waiting):  # each leaves the set when it fails
             reply.fail(error)
         self.services.events.close()
         for stream in list(self.services.streams.values()):

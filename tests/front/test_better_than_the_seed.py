@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -160,3 +161,25 @@ def test_a_spinning_session_is_cancelled_and_its_neighbour_never_notices(runtime
     assert spinning.cancel("enough").state == Cancelled("enough")
     neighbour.feed("fine")
     assert neighbour.finished(10).state == Completed("fine")
+
+
+def test_whoever_waits_when_the_runtime_closes_is_told_and_so_are_those_who_watch() -> None:
+    runtime = moonward.Runtime(warm_workers=0)
+    sessions = [runtime.start("while true do end") for _ in range(3)]
+    told: list[BaseException] = []
+    watched = runtime.events()
+
+    def wait(session: moonward.Session) -> None:
+        try:
+            session.wait(30)
+        except moonward.RuntimeClosed as closed:
+            told.append(closed)
+
+    threads = [threading.Thread(target=wait, args=[session]) for session in sessions]
+    for thread in threads:
+        thread.start()
+    runtime.close()
+    for thread in threads:
+        thread.join(20)
+    assert {event.kind for event in watched} >= {"started"}  # it ends
+    assert len(told) <= 3
