@@ -53,9 +53,9 @@ def show(arguments: argparse.Namespace) -> int:
     from moonward.actors.host.package_list import list_packages
 
     given = [Path(each).absolute() for each in arguments.package_path]
-    for each in given:
-        if not each.is_dir():
-            raise SettingsError(f"--package-path: {str(each)!r} is not a directory")
+    for folder in given:
+        if not folder.is_dir():
+            raise SettingsError(f"--package-path: {str(folder)!r} is not a directory")
     paths = [*given, *Settings.resolve(environ=os.environ).package_paths, *search_path(os.environ)]
     packages = list_packages(paths)
     if arguments.json:
