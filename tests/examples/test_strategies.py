@@ -13,6 +13,7 @@ import pytest
 import moonward
 from moonward.actors.host.package_list import list_packages
 from moonward.actors.library import library
+from moonward.testing import Faults, FaultyRuntime
 
 TREE = Path(os.environ.get("MOONWARD_TEST_TREE") or Path(__file__).parents[2])
 STRATEGIES = TREE / "examples" / "strategies"
@@ -29,9 +30,11 @@ class Script:
 
     def __init__(self, name: str) -> None:
         lines = (STRATEGIES / name / "answers.jsonl").read_text().splitlines()
+        self.asked: list[moonward.LlmQuery] = []
         self._answers = iter([json.loads(line)["response"] for line in lines])
 
     def __call__(self, query: moonward.LlmQuery) -> str:
+        self.asked.append(query)
         return str(next(self._answers))
 
     def left(self) -> list[str]:
@@ -51,12 +54,13 @@ def rounded(value: Any) -> Any:
     return round(value, 9) if isinstance(value, float) else value
 
 
-def run(name: str, data_dir: Path) -> tuple[Any, Script]:
+def run(name: str, data_dir: Path, faults: Faults | None = None) -> tuple[Any, Script]:
     """The result of a strategy, and what is left of its script."""
     script = Script(name)
-    with moonward.Runtime(journal="memory:", data_dir=data_dir, package_paths=[STRATEGIES]) as runtime:
+    with FaultyRuntime(faults, journal="memory:", data_dir=data_dir, package_paths=[STRATEGIES]) as runtime:
         session = runtime.advise(name, opts=loaded(name, "ctx.json"))
         finished = moonward.drive(session, script)
+        assert session.snapshot()["restarts"] == len(runtime.faults.history)
     assert isinstance(finished.state, moonward.Completed), finished.state
     assert isinstance(finished.state.result, dict)
     return finished.state.result["result"], script
@@ -67,6 +71,24 @@ def test_a_strategy_comes_to_its_result_with_all_its_answers(name: str, tmp_path
     result, script = run(name, tmp_path)
     assert rounded(result) == rounded(loaded(name, "result.json"))
     assert script.left() == []
+
+
+@pytest.mark.parametrize("point", ["ask", "asked", "replied", "call"])
+@pytest.mark.parametrize("name", SCRIPTED)
+def test_a_worker_that_is_killed_in_the_middle_changes_neither_questions_nor_result(
+    name: str, point: Any, tmp_path: Path
+) -> None:
+    result, script = run(name, tmp_path / "calm")
+    middle = max(2, len(script.asked) // 2)
+    for visit in dict.fromkeys((middle, 2, 1)):  # as far in as the strategy has such a point
+        faults = Faults().add("kill", point, strand="", nth=visit)
+        again, killed = run(name, tmp_path / f"killed-{visit}", faults)
+        assert rounded(again) == rounded(result)
+        assert killed.asked == script.asked
+        assert killed.left() == []
+        if faults.history:
+            return
+    raise AssertionError(f"{name} never came to {point}")
 
 
 def test_a_second_run_finds_what_the_first_one_kept(tmp_path: Path) -> None:
