@@ -4,7 +4,7 @@
 local K = ...
 local tostring, type, rawget, select, error, pcall, rawequal = tostring, type, rawget, select, error, pcall, rawequal
 local format, find, gsub, match = string.format, string.find, string.gsub, string.match
-local metatable_of, table_pack, table_unpack = debug.getmetatable, table.pack, table.unpack
+local metatable_of, table_pack, table_unpack, math_type = debug.getmetatable, table.pack, table.unpack, math.type
 
 local numbers = setmetatable({}, { __mode = "k" })
 local last = 0
@@ -23,7 +23,9 @@ local PLAIN = { string = true, number = true, boolean = true, ["nil"] = true }
 
 local function shown(v)
   local t = type(v)
-  if PLAIN[t] or rawequal(v, K.null) then
+  if t == "number" then
+    return K.number_text(v)
+  elseif PLAIN[t] or rawequal(v, K.null) then
     return tostring(v)
   end
   local mt = metatable_of(v)
@@ -74,7 +76,7 @@ function K.guard(name, native)
   end
 end
 
--- The arguments of a format that shows objects, with those shown our way.
+-- The arguments of a format that shows objects or floats, with those shown our way.
 local function without_addresses(fmt, args)
   local n = 1
   local changed = gsub(fmt, "%%([-+ #0-9.]*)(.)", function(flags, kind)
@@ -98,9 +100,11 @@ local function without_addresses(fmt, args)
   return args
 end
 
-local function plain(...)
+-- Whether the native format shows these as we do; `fmt` has a %s or not.
+local function plain(shows_text, ...)
   for i = 1, select("#", ...) do
-    if not PLAIN[type((select(i, ...)))] then
+    local v = select(i, ...)
+    if not PLAIN[type(v)] or shows_text and math_type(v) == "float" then
       return false
     end
   end
@@ -108,7 +112,8 @@ local function plain(...)
 end
 
 function K.E_format(fmt, ...)
-  if type(fmt) == "string" and (find(fmt, "p", 1, true) and match(fmt, "%%[-0-9]*p") or not plain(...)) then
+  if type(fmt) == "string" and (find(fmt, "p", 1, true) and match(fmt, "%%[-0-9]*p")
+    or not plain(match(fmt, "%%[-0-9.]*s"), ...)) then
     local args = without_addresses(fmt, table_pack(fmt, ...))
     return settle("format", pcall(format, table_unpack(args, 1, args.n)))
   end

@@ -4,11 +4,11 @@
 -- llm_graders and providers.algocline{strategy, opts}.
 
 local K = ...
-local alc, E = K.alc, K.E
-local type, pcall, error, rawget, rawset = type, pcall, error, rawget, rawset
+local alc = K.alc
+local type, pcall, error = type, pcall, error
 
--- The package takes JSON, a clock and files from a global `std` that its host gives it; here there are no files.
-local function standard()
+-- While that package is loaded it takes JSON, a clock and files from a global `std`; here there are no files.
+function K.standard()
   return {
     json = { encode = alc.json_encode, decode = alc.json_decode },
     time = { now = alc.time },
@@ -24,14 +24,7 @@ local function standard()
 end
 
 local function frame_of()
-  local lent = rawget(E, "std") == nil
-  if lent then
-    rawset(E, "std", standard())
-  end
   local ok, frame = pcall(K.require, "evalframe")
-  if lent then
-    rawset(E, "std", nil)
-  end
   if not ok then
     return nil, "alc.eval needs the package 'evalframe', which is not installed or does not load: " .. K.describe(frame)
   elseif type(frame) ~= "table" or frame.suite == nil or frame.bind == nil then

@@ -2,7 +2,7 @@
 
 local K = ...
 local E = K.E
-local type, error, load, sub, gsub, find = type, error, load, string.sub, string.gsub, string.find
+local type, error, load, rawget, sub, gsub, find = type, error, load, rawget, string.sub, string.gsub, string.find
 
 local loaded, preload, loading = {}, {}, {}
 E.package = { loaded = loaded, preload = preload, path = "", cpath = "", config = "/\n;\n?\n!\n-\n" }
@@ -60,6 +60,18 @@ local function run(name, loader, extra)
   return loaded[name]
 end
 
+local FRAME = "evalframe" -- the package that expects a global `std`, see eval.lua
+
+-- Whether the script has been lent `std`.
+local function lend()
+  local _ = K.standard or K.alc.eval -- which has eval.lua compiled
+  if not K.standard or rawget(E, "std") ~= nil then
+    return false
+  end
+  E.std = K.standard()
+  return true
+end
+
 function E.require(...)
   local name = K.as_text((...))
   if not name then
@@ -73,8 +85,12 @@ function E.require(...)
   if not loader then
     error(extra, 2)
   end
+  local lent = name == FRAME and lend()
   local ok, value = pcall(run, name, loader, extra)
   loading[name] = nil
+  if lent then
+    E.std = nil
+  end
   if not ok then
     error(value, 0)
   end

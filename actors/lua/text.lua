@@ -26,13 +26,26 @@ function K.kind(v)
   return type(v)
 end
 
+-- A number as text, a float with 14 digits as Lua 5.4 shows it. (`..` and what C converts are beyond reach: 5.5 shows
+-- as many digits as it takes to read the float back.)
+function K.number_text(v)
+  if math_type(v) == "integer" then
+    return tostring(v)
+  end
+  local text = format("%.14g", v)
+  if not find(text, "[^0-9-]") then
+    text = text .. ".0"
+  end
+  return text
+end
+
 -- A string or a number as text, else nil.
 function K.as_text(v)
   local t = type(v)
   if t == "string" then
     return v
   elseif t == "number" then
-    return tostring(v)
+    return K.number_text(v)
   end
   return nil
 end

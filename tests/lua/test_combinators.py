@@ -378,6 +378,13 @@ def test_eval_refuses_what_it_cannot_measure(call: str, message: str) -> None:
     assert ended.error == f"session:2: {message}"
 
 
+def test_the_frame_loads_when_a_package_requires_it_itself() -> None:
+    code = "local frame = require('evalframe') return {type(frame.suite), std == nil}"
+    assert run(code, Host(modules={"evalframe": FRAME})).value == ["function", True]
+    code = "std = {json = {encode = function() return '[1]' end}, time = {now = function() return 1 end}, fs = {is_file = type, read = error}} std.fs.is_file = function() return false end pcall(require, 'evalframe') return std.time.now()"
+    assert run(code, Host(modules={"evalframe": FRAME})).value == 1
+
+
 def test_eval_says_when_what_is_installed_is_no_frame() -> None:
     ended = run("alc.eval({}, 'cot') return 1", Host(modules={"evalframe": "return {}"}))
     assert (ended.error or "").endswith("the package 'evalframe' that is installed has no suite and bind")

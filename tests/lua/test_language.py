@@ -213,3 +213,14 @@ def test_weak_tables_close_and_goto_are_there() -> None:
     for i = 1, 3 do if i == 2 then goto skip end order[#order + 1] = i ::skip:: end
     return order"""
     assert run(code).value == ["closed", 1, 3]
+
+
+def test_floats_are_shown_as_lua_5_4_shows_them() -> None:
+    code = """
+    print(2 / 3, 2^53, 1e15, -0.0, 1 / 0, 3.0, 3)
+    return {tostring(0.1 + 0.2), ("%s|%6s|%.1f"):format(1 / 3, 0.5, 1 / 3), alc.json_encode(0.1 + 0.2),
+            alc.vote({1 / 3}).winner, alc.llm(2 / 3)}"""
+    ended = run(code)
+    assert ended.value == ["0.3", "0.33333333333333|   0.5|0.3", "0.30000000000000004", "0.33333333333333",
+                           "re: 0.66666666666667"]  # fmt: skip
+    assert ended.logs[0][2] == "0.66666666666667\t9.007199254741e+15\t1e+15\t-0.0\tinf\t3.0\t3"
