@@ -2,7 +2,7 @@
 
 local K = ...
 local E = K.E
-local type, error, load, rawget, sub, gsub, find = type, error, load, rawget, string.sub, string.gsub, string.find
+local type, error, load, rawget, rawset, sub, gsub, find = type, error, load, rawget, rawset, string.sub, string.gsub, string.find
 
 local loaded, preload, loading = {}, {}, {}
 E.package = { loaded = loaded, preload = preload, path = "", cpath = "", config = "/\n;\n?\n!\n-\n" }
@@ -68,7 +68,7 @@ local function lend()
   if not K.standard or rawget(E, "std") ~= nil then
     return false
   end
-  E.std = K.standard()
+  rawset(E, "std", K.standard()) -- a script may have made its globals strict
   return true
 end
 
@@ -89,7 +89,7 @@ function E.require(...)
   local ok, value = pcall(run, name, loader, extra)
   loading[name] = nil
   if lent then
-    E.std = nil
+    rawset(E, "std", nil)
   end
   if not ok then
     error(value, 0)

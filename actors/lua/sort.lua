@@ -49,8 +49,9 @@ local function order(t, a, b, less)
   end
 end
 
+-- The middle, as in the native one, until something split badly.
 local function pivot_place(lo, up, random)
-  if up - lo > NATIVE_UP_TO then
+  if up - lo >= NATIVE_UP_TO and random ~= 0 then
     local quarter = (up - lo) // 4
     return random % (quarter * 2) + lo + quarter
   end

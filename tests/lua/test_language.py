@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from lupa.lua55 import LuaRuntime
 
 from .harness import Host, run
 
@@ -224,3 +225,21 @@ def test_floats_are_shown_as_lua_5_4_shows_them() -> None:
     assert ended.value == ["0.3", "0.33333333333333|   0.5|0.3", "0.30000000000000004", "0.33333333333333",
                            "re: 0.66666666666667"]  # fmt: skip
     assert ended.logs[0][2] == "0.66666666666667\t9.007199254741e+15\t1e+15\t-0.0\tinf\t3.0\t3"
+
+
+@pytest.mark.parametrize("size", [101, 127, 150, 300, 1000, 5000])
+@pytest.mark.parametrize("values", [2, 7, 50])
+def test_ties_of_a_long_sort_come_in_the_order_of_the_native_one(size: int, values: int) -> None:
+    code = f"""
+    local t, x = {{}}, 12345
+    for i = 1, {size} do
+      x = (x * 1103515245 + 12345) % 2147483648
+      t[i] = {{id = i, score = (x >> 16) % {values}}}
+    end
+    table.sort(t, function(a, b) return a.score > b.score end)
+    local ids = {{}}
+    for i = 1, #t do ids[i] = t[i].id end
+    return table.concat(ids, ",")"""
+    native = {LuaRuntime().execute(code) for _ in range(3)}
+    assert len(native) == 1, "the native one asked the clock: another seed, please"
+    assert run(code).value == native.pop()
