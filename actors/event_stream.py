@@ -6,11 +6,16 @@ Numbers are (epoch, n); a Runtime is an epoch.
 
 from __future__ import annotations
 
+import itertools
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 Number = tuple[str, int]
+
+Item = tuple[str, str, int, dict[str, Any]]
+"""An event without its number: kind, session id, Unix milliseconds, data. Two streams share one."""
 
 
 class Event(NamedTuple):
@@ -45,27 +50,24 @@ def missed(number: Number, session_id: str, at_ms: int, count: int | None) -> Ev
 class EventStream:
     """The events of one session, or of a Runtime. `push` on the loop; the rest from any thread."""
 
-    __slots__ = ("_capacity", "_listeners", "_lock", "_ring", "closed", "epoch", "session_id", "total")
+    __slots__ = ("_listeners", "_lock", "_ring", "closed", "epoch", "session_id", "total")
 
     def __init__(self, epoch: str, capacity: int, session_id: str = "") -> None:
         self.epoch = epoch
         self.session_id = session_id
         self.total = 0
         self.closed = False
-        self._capacity = capacity
-        self._ring: list[tuple[str, str, int, dict[str, Any]]] = []
+        self._ring: deque[Item] = deque(maxlen=capacity)
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
-    def push(self, kind: str, session_id: str, at_ms: int, data: dict[str, Any]) -> None:
+    def push(self, item: Item) -> None:
         """Add an event and tell who waits."""
-        item = (kind, session_id, at_ms, data)
         with self._lock:
-            if len(self._ring) < self._capacity:
-                self._ring.append(item)
-            else:
-                self._ring[self.total % self._capacity] = item
+            self._ring.append(item)
             self.total += 1
+            if not self._listeners:
+                return
             listeners, self._listeners = self._listeners, []
         for listener in listeners:
             listener()
@@ -83,7 +85,9 @@ class EventStream:
         with self._lock:
             total, kept = self.total, len(self._ring)
             first = total - kept + 1
-            events = [self._event(n) for n in range(max(first, after + 1), total + 1)]
+            n = max(first, after + 1)
+            new = list(itertools.islice(self._ring, n - first, None)) if n <= total else []
+        events = [Event((self.epoch, n + i), *item) for i, item in enumerate(new)]
         if after + 1 < first:
             at_ms = events[0].at_ms if events else 0
             events.insert(0, missed((self.epoch, first - 1), self.session_id, at_ms, first - 1 - after))
@@ -102,7 +106,3 @@ class EventStream:
         with self._lock:
             if listener in self._listeners:
                 self._listeners.remove(listener)
-
-    def _event(self, n: int) -> Event:
-        kind, session_id, at_ms, data = self._ring[(n - 1) % self._capacity]
-        return Event((self.epoch, n), kind, session_id, at_ms, data)

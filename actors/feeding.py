@@ -72,13 +72,13 @@ def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryRes
     session.fed()
     session.when_durable(lambda: _accept(message))
     for answer in answers:
-        session.tell_all("answered", {"query_id": answer.query_id, "remaining": remaining})
+        session.tell_all("answered", {"query_id": answer.query_id, "remaining": remaining}, now)
     if remaining:
         session.after(message.reply, Accepted(remaining))
         return
     session.wait_next(message.reply)
     session.fail_with_journal(message.reply)
-    session.resume()
+    session.resume(now)
 
 
 def _accept(message: Feed) -> None:

@@ -10,7 +10,7 @@ from moonward.actors.query import LlmQuery
 from moonward.actors.terminal import Cancelled, Completed, Failed, TerminalState
 
 
-class Accepted(msgspec.Struct, frozen=True):
+class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The answer was taken; `remaining` queries of the pause have none yet."""
 
     remaining: int
@@ -20,7 +20,7 @@ class Accepted(msgspec.Struct, frozen=True):
         return {"status": "accepted", "remaining": self.remaining}
 
 
-class Paused(msgspec.Struct, frozen=True):
+class Paused(msgspec.Struct, frozen=True, gc=False):
     """The session waits for answers to `queries`, which are in the order asked."""
 
     queries: tuple[LlmQuery, ...]

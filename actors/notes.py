@@ -19,24 +19,28 @@ DEFAULT_LEVEL: Final = "info"
 class Notes:
     """The log ring, the last progress and the custom statistics of a session."""
 
-    __slots__ = ("_custom", "_logs", "_progress")
+    __slots__ = ("_custom", "_logs", "_progress", "_view")
 
     def __init__(self) -> None:
         self._logs: deque[dict[str, Any]] = deque(maxlen=RING_LENGTH)
         self._progress: dict[str, Any] | None = None
         self._custom: dict[str, Any] = {}
+        self._view: View | None = None
 
     def log(self, level: str, source: str, message: str, ts_ms: int) -> None:
         """Keep a log line; `ts_ms` is Unix milliseconds, an unknown level counts as info."""
+        self._view = None
         known = level if level in LEVELS else DEFAULT_LEVEL
         self._logs.append({"ts": ts_ms, "level": known, "source": source, "message": message})
 
     def set_progress(self, step: Any, total: Any, message: str | None) -> None:
         """Keep the script's progress in the place of what it told before."""
+        self._view = None
         self._progress = {"step": step, "total": total, "message": message}
 
     def record(self, key: str, value: Any) -> None:
         """Keep a custom statistic; the last write of a key wins."""
+        self._view = None
         self._custom[key] = value
 
     def logs(self) -> list[dict[str, Any]]:
@@ -52,11 +56,14 @@ class Notes:
         return deepcopy(self._custom) if self._custom else {}
 
     def view(self) -> View:
-        """What a journal entry holds of these notes."""
-        return View(list(self._logs), self._progress, dict(self._custom))
+        """What a journal entry holds of these notes; the same object as long as nothing was told."""
+        if self._view is None:
+            self._view = View(list(self._logs), self._progress, dict(self._custom))
+        return self._view
 
     def restore(self, view: View) -> None:
         """Take what a journal entry holds in the place of everything kept so far."""
+        self._view = view
         self._logs = deque(view.logs, maxlen=RING_LENGTH)
         self._progress = view.progress
         self._custom = dict(view.custom)

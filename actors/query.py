@@ -15,7 +15,7 @@ DEFAULT_MAX_TOKENS = 1024
 Scalar = str | int | float | bool
 
 
-class QuerySpec(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class QuerySpec(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """What a script asks, before the session has given it an id. This is also its form on the wire."""
 
     prompt: str
@@ -26,7 +26,7 @@ class QuerySpec(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     extra: dict[str, Scalar] = {}
 
 
-class LlmQuery(msgspec.Struct, frozen=True, omit_defaults=True):
+class LlmQuery(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One pending question.
 
     `id` is unique in the session's whole life (`q-<n>`, or `f-<child>-<n>` for a forked child).
@@ -77,7 +77,7 @@ class LlmQuery(msgspec.Struct, frozen=True, omit_defaults=True):
         return body
 
 
-class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
+class TokenUsage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens that the model's provider counted; each part is optional and replaces our estimate."""
 
     prompt_tokens: int | None = None
@@ -99,7 +99,7 @@ class TokenUsage(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(value.get("prompt_tokens"), value.get("completion_tokens"))
 
 
-class QueryResponse(msgspec.Struct, frozen=True, omit_defaults=True):
+class QueryResponse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """An answer to the query `query_id`. Text is UTF-8 without lone surrogates."""
 
     query_id: str | None

@@ -239,11 +239,11 @@ class Registry(LoopActor):
             packages=message.packages,
             user=message.user,
         )
-        self._services.show(session_id, "started", {"strategy": message.strategy})
         reply = message.reply
 
         def durable(error: BaseException | None) -> None:
             if error is None:
+                self._services.show(session_id, "started", {"strategy": message.strategy}, started.at_ms)
                 reply.complete(session_id)
             else:
                 reply.fail(error)

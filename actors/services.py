@@ -101,12 +101,12 @@ class Services:
             self.streams[session_id] = stream
         return stream
 
-    def show(self, session_id: str, kind: str, data: dict[str, Any]) -> None:
-        """Tell the observers, and the log, what happened to a session."""
-        at_ms = self.now().wall_ms
+    def show(self, session_id: str, kind: str, data: dict[str, Any], at_ms: int) -> None:
+        """Tell the observers, and the log, what happened to a session at `at_ms` (Unix milliseconds)."""
+        item = (kind, session_id, at_ms, data)
         stream = self.streams.get(session_id) or self.stream_of(session_id)
-        stream.push(kind, session_id, at_ms, data)
-        self.events.push(kind, session_id, at_ms, data)
+        stream.push(item)
+        self.events.push(item)
         if kind not in DETAILS or self.log.is_verbose:
             self._tell_log(session_id, kind, data)
 

@@ -21,7 +21,7 @@ from moonward.actors.outbox import Outbox
 from moonward.actors.query import QuerySpec
 from moonward.actors.rebuild import rebuild
 from moonward.actors.script import Script
-from moonward.actors.session_state import SessionState
+from moonward.actors.session_state import Instant, SessionState
 from moonward.actors.terminal import CLOSED, Cancelled, TerminalState
 from moonward.supervisor.loop_actor import LoopActor
 from moonward.supervisor.reply import Reply
@@ -118,7 +118,7 @@ class SessionActor(LoopActor):
         """Give the worker back while paused; a feed or a wake brings another."""
         if self.state.pending and self.has_worker:
             self.script.stop()
-            self.tell_all("hibernated", {})
+            self.tell_all("hibernated", {}, self.now())
 
     def idle_paused_s(self) -> float | None:
         """Seconds since the pause began or was last fed, or None when not paused with a worker."""
@@ -217,7 +217,7 @@ class SessionActor(LoopActor):
 
     # -- what feeding uses ------------------------------------------------------------------------------------
 
-    def now(self) -> Any:
+    def now(self) -> Instant:
         """The current instant."""
         return self._services.now()
 
@@ -236,10 +236,10 @@ class SessionActor(LoopActor):
         if self._paused_s is not None:
             self._paused_s = self._services.loop.clock()
 
-    def resume(self) -> None:
+    def resume(self, at: Instant) -> None:
         """Every pending query has its answer: the Lua goes on."""
         texts = self.state.answers_of_pause()
-        self.tell_all("resumed", {})
+        self.tell_all("resumed", {}, at)
         self._paused_s = None
         engine = self.script.engine
         if engine is None:
@@ -250,7 +250,7 @@ class SessionActor(LoopActor):
     def wake(self) -> None:
         """Have a worker."""
         if not self.has_worker:
-            self.tell_all("woken", {})
+            self.tell_all("woken", {}, self.now())
             self.script.run()
 
     # -- what the script tells --------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ class SessionActor(LoopActor):
         self._paused_s = now.mono_s
         self.append(entry)
         event = state.event()
-        self.tell_all("paused", {"queries": queries})
+        self.tell_all("paused", {"queries": queries}, now)
         waiters, self._waiters = self._waiters, []
         for reply in waiters:
             self.after(reply, event)
@@ -305,7 +305,7 @@ class SessionActor(LoopActor):
         self.ended_s = now.mono_s
         self._services.budgets.pop(self.session_id, None)
         event = self.state.event()
-        self.tell_all("finished", {"phase": self.state.phase, "state": terminal})
+        self.tell_all("finished", {"phase": self.state.phase, "state": terminal}, now)
         waiters, self._waiters = [*self._waiters, *self._end_waiters], []
         self._end_waiters = []
         for reply in waiters:
@@ -334,12 +334,12 @@ class SessionActor(LoopActor):
             message = note[3][: self.limits.max_log_bytes]
             self.state.log(note[1], note[2], message, at_ms)
             self._services.show(
-                self.session_id, "log", {"level": note[1], "source": note[2], "message": message}
+                self.session_id, "log", {"level": note[1], "source": note[2], "message": message}, at_ms
             )
         elif kind == "progress" and len(note) == 4:
             self.state.set_progress(note[1], note[2], note[3])
             data = {"step": note[1], "total": note[2], "message": note[3]}
-            self._services.show(self.session_id, "progress", data)
+            self._services.show(self.session_id, "progress", data, at_ms)
         elif kind == "stat" and len(note) == 3 and isinstance(note[1], str):
             self.state.record(note[1], note[2])
 
@@ -347,14 +347,14 @@ class SessionActor(LoopActor):
         """A worker was lost and is being replaced."""
         now = self._services.now()
         self.state.log("warn", "engine", f"worker lost and replaced: {loss.detail}", now.wall_ms)
-        self.tell_all("restarted", {"reason": loss.kind, "detail": loss.detail, "count": count})
+        self.tell_all("restarted", {"reason": loss.kind, "detail": loss.detail, "count": count}, now)
 
-    def tell_all(self, kind: str, data: dict[str, Any]) -> None:
-        """An event for the observers, once its causes are durable."""
+    def tell_all(self, kind: str, data: dict[str, Any], at: Instant) -> None:
+        """An event of `at` for the observers, once its causes are durable."""
         if self._outbox.is_clear:
-            self._services.show(self.session_id, kind, data)
+            self._services.show(self.session_id, kind, data, at.wall_ms)
         else:
-            self._outbox.then(lambda: self._services.show(self.session_id, kind, data))
+            self._outbox.then(lambda: self._services.show(self.session_id, kind, data, at.wall_ms))
 
     def _journal_failed(self, error: BaseException) -> None:
         """A commit failed: go back to what is durable, and try again later."""
@@ -379,6 +379,8 @@ class SessionActor(LoopActor):
 
 def asks_of(paused: Paused) -> dict[str, tuple[str, ...]]:
     """Which strand waits for which queries."""
+    if len(paused.asks) == 1:
+        return {paused.asks[0].strand: tuple([query.id for query in paused.queries])}
     asks: dict[str, tuple[str, ...]] = {}
     at = 0
     for ask in paused.asks:

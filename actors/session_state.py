@@ -36,7 +36,7 @@ from moonward.actors.terminal import Cancelled, Completed, TerminalState
 from moonward.actors.transcript import Exchange, Transcript
 
 
-class Instant(NamedTuple):
+class Instant(msgspec.Struct, frozen=True, gc=False):
     """One moment on both clocks: Unix milliseconds, and seconds of a monotonic clock of this process."""
 
     wall_ms: int

@@ -5,43 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import msgspec
+
 from moonward.actors.query import LlmQuery
 
 HISTORY_LENGTH: Final = 10
 """Exchanges in a snapshot's `conversation_history`; the contract's figure."""
 
 
-class Exchange:
+class Exchange(msgspec.Struct, gc=False):
     """One query, its answer once there is one, and what the session must remember of both.
 
     Times are Unix milliseconds. `outcome` is how many queries of the pause were left once the feed that brought
     the answer had been applied whole. `named` tells whether that feed gave the query id.
     """
 
-    __slots__ = (
-        "completed_ms",
-        "key",
-        "named",
-        "outcome",
-        "pause_no",
-        "prompt_tokens",
-        "query",
-        "response",
-        "response_tokens",
-        "started_ms",
-    )
-
-    def __init__(self, query: LlmQuery, pause_no: int, prompt_tokens: int, started_ms: int) -> None:
-        self.query = query
-        self.pause_no = pause_no
-        self.prompt_tokens = prompt_tokens
-        self.started_ms = started_ms
-        self.response: str | None = None
-        self.response_tokens = 0
-        self.completed_ms: int | None = None
-        self.key: str | None = None
-        self.named = True
-        self.outcome = 0
+    query: LlmQuery
+    pause_no: int
+    prompt_tokens: int
+    started_ms: int
+    response: str | None = None
+    response_tokens: int = 0
+    completed_ms: int | None = None
+    key: str | None = None
+    named: bool = True
+    outcome: int = 0
 
     def to_transcript(self) -> dict[str, Any]:
         """The entry of a transcript; `response` is null while there is none."""

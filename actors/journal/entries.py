@@ -21,7 +21,10 @@ Clocks = list[tuple[int, int]]
 """Clock readings of a strand since its last request, run-length coded: (milliseconds after the one before, count)."""
 
 
-class View(msgspec.Struct, frozen=True, omit_defaults=True):
+# gc=False: structs of values that came as JSON hold no cycles, and long sessions hold many.
+
+
+class View(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """What a snapshot shows beside the questions: kept so that looking at a sleeping session wakes nothing."""
 
     logs: list[dict[str, Any]] = []
@@ -29,7 +32,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True):
     custom: dict[str, Any] = {}
 
 
-class Ask(msgspec.Struct, frozen=True, omit_defaults=True):
+class Ask(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Which strand asked how many of a pause's queries, in the order of the pause's list."""
 
     strand: str
@@ -59,7 +62,7 @@ class Started(msgspec.Struct, frozen=True, omit_defaults=True, tag="started"):
     user: str | None = None
 
 
-class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag="paused"):
+class Paused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="paused"):
     """The strands of `asks` wait for `queries`."""
 
     queries: list[LlmQuery]
@@ -68,7 +71,7 @@ class Paused(msgspec.Struct, frozen=True, omit_defaults=True, tag="paused"):
     view: View = View()
 
 
-class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag="answered"):
+class Answered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="answered"):
     """An accepted answer. `named`: the host gave the query's id. `batch`: how many were accepted together."""
 
     query_id: str
@@ -80,13 +83,13 @@ class Answered(msgspec.Struct, frozen=True, omit_defaults=True, tag="answered"):
     batch: int = 1
 
 
-class Batch(msgspec.Struct, frozen=True, omit_defaults=True, tag="batch"):
+class Batch(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="batch"):
     """Answers that were accepted together: all of them, or none."""
 
     answers: list[Answered]
 
 
-class Called(msgspec.Struct, frozen=True, omit_defaults=True, tag="called"):
+class Called(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="called"):
     """A request of `strand` that the host answered at once, with its outcome.
 
     `digest` is the SHA-256 of the request in canonical JSON. `result` is JSON text; `module` the content hash
@@ -102,7 +105,7 @@ class Called(msgspec.Struct, frozen=True, omit_defaults=True, tag="called"):
     clocks: Clocks = []
 
 
-class ChildEnded(msgspec.Struct, frozen=True, omit_defaults=True, tag="child"):
+class ChildEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="child"):
     """A forked child ended with `result` (JSON text) or `error`."""
 
     strand: str

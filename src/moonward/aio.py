@@ -25,27 +25,24 @@ from moonward.core import Core
 from moonward.patience import timed_out
 from moonward.runtime import Filter, Patience, Usage
 from moonward.supervisor.reply import Reply
+from moonward.wakeups import Wakeups
 
 
-async def outcome(reply: Reply[Any], message: Any = None, timeout_s: float | None = None) -> Any:
+async def outcome(core: Core, reply: Reply[Any], message: Any = None, timeout_s: float | None = None) -> Any:
     """What `reply` is set to; `FeedTimeout` after `timeout_s` seconds."""
     loop = asyncio.get_running_loop()
+    wakeups = core.wakeups
+    if wakeups is None or wakeups.loop is not loop:
+        wakeups = core.wakeups = Wakeups(loop)
     future: asyncio.Future[None] = loop.create_future()
-
-    def wake() -> None:
-        if not future.done():
-            future.set_result(None)
-
-    def settled(_: Reply[Any]) -> None:
-        try:
-            loop.call_soon_threadsafe(wake)
-        except RuntimeError:
-            pass  # the event loop was closed: nobody waits there any more
-
-    reply.on_set(settled)
+    wake = wakeups.wake
+    reply.on_set(lambda _: wake(future))
     try:
-        async with asyncio.timeout(timeout_s):
+        if timeout_s is None:
             await future
+        else:
+            async with asyncio.timeout(timeout_s):
+                await future
     except TimeoutError:
         reply.fail(timed_out(message, timeout_s or 0.0))
     except asyncio.CancelledError:
@@ -142,7 +139,7 @@ class AsyncSession:
             yield event
 
     async def _ask(self, message: Any, timeout: Patience = None) -> Any:
-        return await outcome(self._core.ask(self._id, message), message, requests.timeout(timeout))
+        return await outcome(self._core, self._core.ask(self._id, message), message, requests.timeout(timeout))
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
@@ -207,7 +204,7 @@ class AsyncRuntime:
         return await self._start(requests.advise(self.settings, strategy, task, opts, packages, limits))
 
     async def _start(self, message: Any) -> AsyncSession:
-        return AsyncSession(self._core, await outcome(self._core.tell(message), message))
+        return AsyncSession(self._core, await outcome(self._core, self._core.tell(message), message))
 
     async def session(self, session_id: str) -> AsyncSession:
         """The handle of a session; `SessionNotFound` if there is none."""
@@ -217,7 +214,7 @@ class AsyncRuntime:
 
     async def sessions(self) -> list[AsyncSession]:
         """All sessions, oldest first."""
-        return [AsyncSession(self._core, row.id) for row in await outcome(self._core.list_sessions())]
+        return [AsyncSession(self._core, row.id) for row in await outcome(self._core, self._core.list_sessions())]
 
     async def feed(
         self,
@@ -254,7 +251,7 @@ class AsyncRuntime:
         settings = self.settings
         requests.snap(settings, pending_filter, include_history)
         message = All(lambda: requests.snap(settings, pending_filter, include_history), Reply())
-        shots: dict[str, dict[str, Any]] = await outcome(self._core.tell(message), message)
+        shots: dict[str, dict[str, Any]] = await outcome(self._core, self._core.tell(message), message)
         return shots
 
     async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
@@ -264,30 +261,30 @@ class AsyncRuntime:
 
     async def tree(self) -> dict[str, Any]:
         """The supervision tree as data."""
-        tree: dict[str, Any] = await outcome(self._core.tree())
+        tree: dict[str, Any] = await outcome(self._core, self._core.tree())
         return tree
 
     async def fork(self, session_id: str, at: int) -> AsyncSession:
         """A new session from a point of an old one."""
-        return AsyncSession(self._core, await outcome(self._core.fork(session_id, at)))
+        return AsyncSession(self._core, await outcome(self._core, self._core.fork(session_id, at)))
 
     async def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
         """Run a journal again and report."""
         reply = self._core.rehearse(session_id, code)
-        report: Report = await outcome(reply, None, requests.timeout(timeout))
+        report: Report = await outcome(self._core, reply, None, requests.timeout(timeout))
         return report
 
     async def export(self, session_id: str, path: Path | str) -> None:
         """Write a session's journal to one portable file."""
-        await outcome(self._core.export(session_id, Path(path)))
+        await outcome(self._core, self._core.export(session_id, Path(path)))
 
     async def import_(self, path: Path | str) -> AsyncSession:
         """Take a session from a portable file."""
-        return AsyncSession(self._core, await outcome(self._core.import_(Path(path))))
+        return AsyncSession(self._core, await outcome(self._core, self._core.import_(Path(path))))
 
     async def prune(self, older_than: float | timedelta) -> int:
         """Remove the journals of sessions that ended longer ago than `older_than`; how many."""
-        pruned: int = await outcome(self._core.prune(requests.seconds("older_than", older_than)))
+        pruned: int = await outcome(self._core, self._core.prune(requests.seconds("older_than", older_than)))
         return pruned
 
     async def close(self, timeout: Patience = None) -> None:
@@ -297,4 +294,4 @@ class AsyncRuntime:
 
     async def _ask(self, session_id: str, message: Any, timeout: Patience = None) -> Any:
         reply = self._core.ask(requests.identity(session_id), message)
-        return await outcome(reply, message, requests.timeout(timeout))
+        return await outcome(self._core, reply, message, requests.timeout(timeout))

@@ -29,6 +29,7 @@ from moonward.supervisor.loop import Loop
 from moonward.supervisor.reply import Reply
 from moonward.supervisor.supervisor import Supervisor
 from moonward.telemetry import host_log
+from moonward.wakeups import Wakeups
 
 T = TypeVar("T")
 
@@ -71,6 +72,7 @@ class Core:
         self._waiting: set[Reply[Any]] = set()
         self._end: BaseException | None = None
         self._closing = False
+        self.wakeups: Wakeups | None = None
         self.loop = Loop("moonward", on_error=self._loop_error)
         self.loop.start()
         try:

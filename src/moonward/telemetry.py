@@ -62,12 +62,12 @@ class Guarded:
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._chooses = isinstance(inner, StandardLog)
 
     @property
     def is_verbose(self) -> bool:
         """Whether details are wanted; structlog of a host decides that by itself."""
-        verbose: bool = getattr(self._inner, "is_verbose", True) is not False
-        return verbose
+        return self._inner.is_verbose if self._chooses else True
 
     def debug(self, event: str, **fields: Any) -> None:
         """Detail."""

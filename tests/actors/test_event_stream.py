@@ -14,7 +14,7 @@ from moonward.observing import begin, read
 def filled(count: int, capacity: int = 10) -> EventStream:
     stream = EventStream("e", capacity, "s")
     for n in range(count):
-        stream.push("log", "s", n, {"n": n + 1})
+        stream.push(("log", "s", n, {"n": n + 1}))
     return stream
 
 
@@ -57,7 +57,7 @@ def test_a_wrong_number_is_refused(since: object) -> None:
 
 def test_a_session_s_stream_ends_with_its_finish() -> None:
     stream = filled(2)
-    stream.push("finished", "s", 3, {})
+    stream.push(("finished", "s", 3, {}))
     assert [event.kind for event in read(stream, None)] == ["log", "log", "finished"]
 
 
