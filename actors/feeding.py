@@ -68,7 +68,7 @@ def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryRes
     remaining = 0
     for answer in answers:
         remaining = session.state.answer(answer, now)
-    session.append(answers[0] if len(answers) == 1 else Batch(answers))
+    session.append(answers[0] if len(answers) == 1 else Batch(answers), more=not remaining)
     session.fed()
     session.when_durable(lambda: _accept(message))
     for answer in answers:

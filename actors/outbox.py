@@ -36,20 +36,22 @@ class Outbox:
         """Whether everything appended is durable and nothing waits."""
         return self._durable == self._appended
 
-    def append(self, entry: Entry, phase: str) -> None:
-        """Hand `entry` to the journal; `phase` is the session's phase after it."""
+    def append(self, entry: Entry, phase: str, *, more: bool = False) -> None:
+        """Hand `entry` to the journal; `phase` is the session's phase after it. `more`: see `Store.append`."""
         self._appended += 1
         number, generation = self._appended, self._generation
         self._store.append(
-            self._session_id, entry, phase, lambda error: self._done(generation, number, error)
+            self._session_id, entry, phase, lambda error: self._done(generation, number, error), more=more
         )
 
-    def then(self, action: Action, on_failure: Failure | None = None) -> None:
-        """Run `action` once what was appended so far is durable: now, if it is."""
+    def then(self, action: Action, on_failure: Failure | None = None, *, hurry: bool = False) -> None:
+        """Run `action` once what was appended so far is durable: now, if it is. `hurry`: somebody waits for it."""
         if self._durable == self._appended and not self._waiting:
             action()
         else:
             self._waiting.append((self._appended, action, on_failure))
+            if hurry:
+                self._store.hurry()
 
     def _done(self, generation: int, number: int, error: BaseException | None) -> None:
         if generation != self._generation:

@@ -44,11 +44,11 @@ class ScriptHost(Protocol):
     def entries(self) -> Sequence[Entry]:
         """Everything recorded so far."""
 
-    def append(self, entry: Entry) -> None:
-        """Record."""
+    def append(self, entry: Entry, *, more: bool = False) -> None:
+        """Record. `more`: the script goes on, and what it does next is about to follow."""
 
-    def when_durable(self, action: Callable[[], None]) -> None:
-        """Run `action` once what is recorded is durable."""
+    def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
+        """Run `action` once what is recorded is durable. `hurry`: the script waits for it."""
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """The Lua waits for answers."""
@@ -116,11 +116,11 @@ class Script:
 
     def called(self, entry: Called) -> None:
         """See `EngineHost`."""
-        self._host.append(entry)
+        self._host.append(entry, more=True)
 
     def child_ended(self, strand: str, outcome: Outcome) -> None:
         """See `EngineHost`."""
-        self._host.append(ChildEnded(strand, outcome.result, outcome.error))
+        self._host.append(ChildEnded(strand, outcome.result, outcome.error), more=True)
 
     def noted(self, notes: list[list[Any]]) -> None:
         """See `EngineHost`."""
@@ -213,7 +213,7 @@ class Script:
             result = None if remaining is None else msgspec.json.encode(remaining).decode()
             self._settle(self._key(strand.name, sequence), self._entry(strand.name, request, result=result))
         elif isinstance(request, CallRequest) and self._services.calls.is_known(request.name):
-            self._host.when_durable(lambda: self._perform(strand.name, sequence, request))
+            self._host.when_durable(lambda: self._perform(strand.name, sequence, request), hurry=True)
         else:
             error = f"{name_of(request)}: no such call of the host"
             self._settle(self._key(strand.name, sequence), self._entry(strand.name, request, error=error))

@@ -259,17 +259,19 @@ class SessionActor(LoopActor):
         """Everything recorded so far."""
         return self._services.store.read(self.session_id)
 
-    def append(self, entry: Entry) -> None:
-        """Record an entry."""
-        self._outbox.append(entry, self.state.phase)
+    def append(self, entry: Entry, *, more: bool = False) -> None:
+        """Record an entry. `more`: the script goes on, and what it does next is about to follow."""
+        self._outbox.append(entry, self.state.phase, more=more)
 
-    def when_durable(self, action: Callable[[], None]) -> None:
-        """Run `action` once what is recorded is durable."""
-        self._outbox.then(action)
+    def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
+        """Run `action` once what is recorded is durable. `hurry`: the script, or somebody, waits for it."""
+        self._outbox.then(action, hurry=hurry)
 
     def after(self, reply: Reply[Any], value: Any) -> None:
         """Complete `reply` once what is recorded is durable."""
-        self._outbox.then(lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error))
+        self._outbox.then(
+            lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error), hurry=True
+        )
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """The Lua waits for answers: the session is paused."""

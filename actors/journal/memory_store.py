@@ -57,7 +57,15 @@ class MemoryStore:
         if when_durable is not None:
             when_durable(failure)
 
-    def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
+    def append(
+        self,
+        session_id: str,
+        entry: Entry,
+        phase: str,
+        when_durable: Told | None = None,
+        *,
+        more: bool = False,
+    ) -> None:
         """See `Store`."""
         held = self._held.get(session_id)
         if held is None:
@@ -69,6 +77,9 @@ class MemoryStore:
         held.phase = phase
         if when_durable is not None:
             when_durable(None)
+
+    def hurry(self) -> None:
+        """See `Store`."""
 
     def restore(self, session_id: str, entries: Entries, done: Told) -> None:
         """See `Store`."""

@@ -24,6 +24,10 @@ from moonward.actors.journal.sqlite_writer import Desk, Outcomes, SqliteWriter, 
 from moonward.actors.journal.store import TERMINAL, Done, Entries, Ids, Notes, Rows, Told, last_time
 from moonward.supervisor.loop import Loop
 
+MORE_S = 0.001
+"""Seconds that an entry waits for the one that is likely to follow it: the shortest time that the loop can wait. A
+script mostly asks again within 50 µs; a commit takes three times as long."""
+
 
 class SqliteStore:
     """A journal at `path`, made when something is first written. Nothing is touched before the first call.
@@ -54,7 +58,8 @@ class SqliteStore:
             settle=self._settle,
             on_report=on_report or _ignore,
         )
-        self._put = self._writer.put
+        self._waiting: list[Append] = []
+        self._is_timed = False
         self._reader = SqliteReader(loop, path)
         self._writing = False
         self._reading = False
@@ -75,7 +80,15 @@ class SqliteStore:
         row = (entry.at_ms, entry.strategy, entry.user)
         self._write(Append(held, 0, body, "running", entry.at_ms, 0, when_durable, row, content))
 
-    def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
+    def append(
+        self,
+        session_id: str,
+        entry: Entry,
+        phase: str,
+        when_durable: Told | None = None,
+        *,
+        more: bool = False,
+    ) -> None:
         """See `Store`."""
         held = self._open.get(session_id)
         if held is None or self._closed:
@@ -94,7 +107,17 @@ class SqliteStore:
         entries.append(entry)
         held.phase = phase
         at_ms = last_time(entry)
-        self._put(Append(held, index, body, phase, at_ms, held.edition, when_durable, None, content))
+        item = Append(held, index, body, phase, at_ms, held.edition, when_durable, None, content)
+        if more:
+            self._wait_for_more(item)
+        else:
+            self._put(item)
+
+    def hurry(self) -> None:
+        """See `Store`."""
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            self._writer.put(item)
 
     def restore(self, session_id: str, entries: Entries, done: Told) -> None:
         """See `Store`."""
@@ -193,6 +216,21 @@ class SqliteStore:
             self._reader.close(lambda: self._loop.post(stop_writer))
         else:
             stop_writer()
+
+    def _put(self, item: Append | Work | Stop) -> None:
+        if self._waiting:
+            self.hurry()
+        self._writer.put(item)
+
+    def _wait_for_more(self, item: Append) -> None:
+        self._waiting.append(item)
+        if not self._is_timed:
+            self._is_timed = True
+            self._loop.call_later(MORE_S, self._more_is_late)
+
+    def _more_is_late(self) -> None:
+        self._is_timed = False
+        self.hurry()
 
     def _write(self, item: Append | Work) -> None:
         if not self._writing:

@@ -80,12 +80,26 @@ class Store(Protocol):
         Raises `JournalError` when the entry cannot be written.
         """
 
-    def append(self, session_id: str, entry: Entry, phase: str, when_durable: Told | None = None) -> None:
+    def append(
+        self,
+        session_id: str,
+        entry: Entry,
+        phase: str,
+        when_durable: Told | None = None,
+        *,
+        more: bool = False,
+    ) -> None:
         """Add to an open session, which is then in `phase`.
+
+        `more`: another entry of the session is likely to follow at once, and nobody waits for this one alone; a
+        store may let it wait a moment, so that both take one commit. See `hurry`.
 
         Raises `SessionNotFound` when it is not open here, `JournalError` when the entry cannot be written or
         the session has ended; nothing was changed then.
         """
+
+    def hurry(self) -> None:
+        """Somebody waits for what was appended with `more`."""
 
     def restore(self, session_id: str, entries: Entries, done: Told) -> None:
         """Write a whole session at once, or nothing: one that was forked or imported.

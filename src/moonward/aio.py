@@ -139,7 +139,9 @@ class AsyncSession:
             yield event
 
     async def _ask(self, message: Any, timeout: Patience = None) -> Any:
-        return await outcome(self._core, self._core.ask(self._id, message), message, requests.timeout(timeout))
+        return await outcome(
+            self._core, self._core.ask(self._id, message), message, requests.timeout(timeout)
+        )
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
@@ -214,7 +216,9 @@ class AsyncRuntime:
 
     async def sessions(self) -> list[AsyncSession]:
         """All sessions, oldest first."""
-        return [AsyncSession(self._core, row.id) for row in await outcome(self._core, self._core.list_sessions())]
+        return [
+            AsyncSession(self._core, row.id) for row in await outcome(self._core, self._core.list_sessions())
+        ]
 
     async def feed(
         self,

@@ -14,9 +14,13 @@ class SlowStore:
 
     def __init__(self) -> None:
         self.waiting: list[Any] = []
+        self.hurried = 0
 
-    def append(self, session_id: str, entry: Any, phase: str, when_durable: Any) -> None:
+    def append(self, session_id: str, entry: Any, phase: str, when_durable: Any, *, more: bool) -> None:
         self.waiting.append(when_durable)
+
+    def hurry(self) -> None:
+        self.hurried += 1
 
     def commit(self, error: BaseException | None = None) -> None:
         self.waiting.pop(0)(error)
@@ -70,3 +74,15 @@ def test_after_a_failure_the_outbox_goes_on() -> None:
     outbox.then(lambda: seen.append("again"))
     store.commit()
     assert seen == ["failed: disk full", "again"]
+
+
+def test_the_store_is_hurried_only_when_somebody_waits() -> None:
+    store, outbox, seen = made()
+    outbox.then(lambda: seen.append("now"), hurry=True)
+    outbox.append(ENTRY, "running", more=True)
+    outbox.then(lambda: seen.append("an event"))
+    assert store.hurried == 0
+    outbox.then(lambda: seen.append("a reply"), hurry=True)
+    assert store.hurried == 1
+    store.commit()
+    assert seen == ["now", "an event", "a reply"]

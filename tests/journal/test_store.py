@@ -18,7 +18,7 @@ from moonward.actors.journal.store import Note, SessionRow
 from moonward.actors.terminal import Completed
 from moonward.supervisor.reply import Reply
 
-from .desk import Client, Office, told
+from .desk import WAIT_S, Client, Office, told
 from .samples import PRELUDE, PRELUDE_BODY, answered, called, ended, one_of_each, paused, started
 
 STORES: dict[str, Callable[[Office, Path], Client]] = {
@@ -62,6 +62,47 @@ def test_pending_entries_are_read_and_told_in_order(client: Client) -> None:
     assert last.wait(10)
     assert outcomes == [(number, None) for number in range(500)]
     assert client.ask("look", "s-1")[1:500] == [called(number) for number in range(1, 500)]
+
+
+def append_with_more(client: Client, name: str, count: int) -> Reply[None]:
+    """Add `count` entries that others are to follow; the reply is set when the last of them is durable."""
+    reply: Reply[None] = Reply()
+
+    def calls() -> None:
+        for number in range(count):
+            client.store.append(
+                name, paused(number), "running", told(reply) if number == count - 1 else None, more=True
+            )
+
+    client.here(calls)
+    return reply
+
+
+def test_an_entry_that_nothing_follows_is_durable_all_the_same(client: Client) -> None:
+    client.create(started("s-1"))
+    reply = append_with_more(client, "s-1", 3)
+    assert reply.wait(WAIT_S)
+    assert reply.error is None
+    assert client.ask("look", "s-1")[1:] == [paused(0), paused(1), paused(2)]
+
+
+def test_what_waits_for_more_goes_before_what_comes_next(client: Client) -> None:
+    client.create(started("s-1"))
+    client.create(started("s-2"))
+    first = append_with_more(client, "s-1", 1)
+    client.append("s-2", paused(0))
+    assert first.is_set
+    second = append_with_more(client, "s-1", 1)
+    client.ask("open", "s-2")
+    assert second.is_set
+
+
+def test_close_writes_what_waits_for_more(client: Client) -> None:
+    client.create(started("s-1"))
+    reply = append_with_more(client, "s-1", 2)
+    client.close()
+    assert reply.is_set
+    assert reply.error is None
 
 
 def test_callbacks_come_on_the_loop(client: Client) -> None:
