@@ -7,7 +7,9 @@ recorded. It tells its session what is new: questions, calls, the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+
+import msgspec
 
 from moonward.actors import forking
 from moonward.actors.errors import ReplayDiverged
@@ -23,6 +25,13 @@ from moonward.actors.worker.wire import AskRequest, Broke, Done, ForkRequest, Re
 if TYPE_CHECKING:
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
+
+
+P = ParamSpec("P")
+
+
+UNDECODABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+"""What decoding a result may raise that no worker of ours ever wrote."""
 
 
 class EngineHost(Protocol):
@@ -52,8 +61,8 @@ class EngineHost(Protocol):
     def finished(self, final: Done | Broke) -> None:
         """The session's own Lua has ended."""
 
-    def noted(self, notes: list[list[Any]]) -> None:
-        """Logs, progress and custom metrics."""
+    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+        """New logs, progress and custom metrics; `first` is the number of the strand's first of them, from 0."""
 
     def lost(self, strand: str, loss: Loss) -> None:
         """A worker is gone: call `restart`, `give_up`, or throw the engine away."""
@@ -64,9 +73,17 @@ class EngineHost(Protocol):
     def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
         """A stored body."""
 
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """`work` as a callback: what it raises is a fault of the session, not of the loop."""
+
 
 class Engine:
-    """The running Lua of one session. Loop thread only."""
+    """The running Lua of one session. Loop thread only.
+
+    A fork blocks the session's own strand until all its children have ended, and children do not fork: so only the
+    last of the forks has children that run. They run on while the session's own strand is lost and on its way to
+    them again; `_reached` counts the forks that it has come to.
+    """
 
     def __init__(self, services: Services, host: EngineHost, started: Started, limits: Limits) -> None:
         self._services = services
@@ -75,7 +92,6 @@ class Engine:
         self._limits = limits
         self._tape: Tape | None = None
         self._forks: list[Fork] = []
-        self._fork: Fork | None = None
         self._reached = 0
         self._gathered: dict[str, tuple[list[QuerySpec], Clocks]] = {}
         self._main = self._strand(MAIN)
@@ -91,15 +107,12 @@ class Engine:
 
     def strands(self) -> list[Strand]:
         """The strands that have not ended."""
-        children = list(self._fork.children.values()) if self._fork is not None else []
-        return [self._main, *children]
+        return [self._main, *(self._forks[-1].children.values() if self._forks else ())]
 
     def resume(self, asks: Mapping[str, tuple[str, ...]], texts: Mapping[str, str]) -> None:
         """Every question of the pause has its answer: hand them to the strands that wait."""
-        if self._tape is not None:
-            self._tape.texts.update(texts)
-            if not any(strand.is_repeating for strand in self.strands()):
-                self._tape = None
+        if not any(strand.is_repeating for strand in self.strands()):
+            self._tape = None
         for strand in self.strands():
             query_ids = asks.get(strand.name)
             if query_ids and isinstance(strand.waiting, AskRequest):
@@ -124,7 +137,6 @@ class Engine:
         """Run a strand again after its loss."""
         strand = self._find(strand_name)
         if strand is not None:
-            self._tape = None
             if strand is self._main:
                 self._reached = 0
             strand.run()
@@ -150,6 +162,8 @@ class Engine:
         """What was recorded."""
         if self._tape is None:
             self._tape = Tape(self._host.entries())
+        else:
+            self._tape.read_on(self._host.entries())
         return self._tape
 
     def opened(self, strand: Strand, step: Step | None) -> None:
@@ -170,18 +184,26 @@ class Engine:
         if all(each.waiting is not None or each.has_ended for each in self.strands()):
             self._host.reached()
 
-    def noted(self, strand: Strand, notes: list[list[Any]]) -> None:
+    def noted(self, strand: Strand, first: int, notes: list[list[Any]]) -> None:
         """A strand logged something."""
-        self._host.noted(notes)
+        self._host.noted(strand.name, first, notes)
 
     def ended(self, strand: Strand, final: Done | Broke) -> None:
         """A strand's Lua has ended."""
         if strand is self._main:
             self._host.finished(final)
         elif isinstance(final, Done):
-            self._child_over(strand.name, Outcome(bytes(final.value).decode(), None))
+            self._child_done(strand, final)
         else:
             self._child_over(strand.name, Outcome(None, final.error))
+
+    def _child_done(self, strand: Strand, final: Done) -> None:
+        try:
+            msgspec.json.decode(final.value)
+        except UNDECODABLE as error:
+            self.lost(strand, Loss("protocol", f"an undecodable result: {error}"))
+        else:
+            self._child_over(strand.name, Outcome(bytes(final.value).decode(), None))
 
     def lost(self, strand: Strand, loss: Loss) -> None:
         """A strand's worker is gone."""
@@ -195,6 +217,10 @@ class Engine:
     def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
         """A stored body."""
         self._host.module(digest, done)
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """A strand's callback."""
+        return self._host.guarded(work)
 
     # -- questions --------------------------------------------------------------------------------------------
 
@@ -220,9 +246,9 @@ class Engine:
 
         What is left of the budget goes to the children in their order, not to the quickest.
         """
-        fork = self._fork
-        if fork is None or not self._gathered:
+        if not self._gathered:
             return
+        fork = self._forks[-1]
         strands = [fork.children[child] for child in sorted(fork.children)]
         if not all(strand.name in self._gathered for strand in strands):
             return
@@ -233,7 +259,7 @@ class Engine:
             if self._admits(strand, request, count):
                 count += len(request.queries)
             else:
-                del self._gathered[strand.name]
+                self._gathered.pop(strand.name, None)
         if len(self._gathered) == len(strands):
             asks = [(strand.name, *self._gathered[strand.name]) for strand in strands]
             self._gathered = {}
@@ -251,20 +277,14 @@ class Engine:
         if why is not None:
             strand.refuse(why)
             return
-        index, self._reached = self._reached, self._reached + 1
-        if index < len(self._forks):  # the parent was lost while its children went on
-            fork = self._forks[index]
-        else:
-            fork = Fork(index, request)
-            self._forks.append(fork)
-            self._fill(fork)
-        self._fork = fork
-        if not self._fork_over(fork):
-            for child in sorted(fork.children):
-                if fork.children[child].pid is None and not fork.children[child].has_ended:
-                    fork.children[child].run()
+        self._reached += 1
+        if self._reached > len(self._forks):
+            self._begin_fork(Fork(len(self._forks), request))
+        self._give_outcome(self._forks[self._reached - 1])
 
-    def _fill(self, fork: Fork) -> None:
+    def _begin_fork(self, fork: Fork) -> None:
+        """Begin a fork, or one that an earlier engine began: those of its children that have not ended."""
+        self._forks.append(fork)
         ended = self.tape().children
         for child, strategy in enumerate(fork.request.strategies):
             name = fork.name_of(child)
@@ -272,30 +292,31 @@ class Engine:
                 fork.end(child, ended[name])
             else:
                 fork.children[child] = self._strand(name, strategy, bytes(fork.request.ctx))
+        for strand in list(fork.children.values()):
+            strand.run()
 
     def _child_over(self, name: str, outcome: Outcome) -> None:
-        fork = self._fork
         child = forking.child_of(name)
-        if fork is None or child is None:
-            return
+        assert child is not None
+        fork = self._forks[-1]
         self._gathered.pop(name, None)
         strand = fork.children.get(child)
         if strand is not None:
             strand.stop()
         fork.end(child, outcome)
         self._host.child_ended(name, outcome)
-        if not self._fork_over(fork):
+        if fork.is_over:
+            self._give_outcome(fork)
+        else:
             self._pause_together()
 
-    def _fork_over(self, fork: Fork) -> bool:
-        if not fork.is_over:
-            return False
-        if not isinstance(self._main.waiting, ForkRequest):
-            return True  # the parent is on its way to it again
-        self._fork = None
+    def _give_outcome(self, fork: Fork) -> None:
+        """Give the parent what came of a fork, if that is over and the parent waits for it."""
+        waits = isinstance(self._main.waiting, ForkRequest) and self._reached == fork.index + 1
+        if not (fork.is_over and waits):
+            return
         failure = fork.failure()
         if failure is not None:
             self._main.refuse(failure)
         else:
             self._main.give(fork.result())
-        return True

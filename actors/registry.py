@@ -34,7 +34,6 @@ from moonward.supervisor.reply import Reply
 
 if TYPE_CHECKING:
     from moonward.actors.services import Services
-    from moonward.actors.session_supervisor import SessionSupervisor
 
 ID_BYTES = 16
 """Random bytes in a session id: 128 bits (the contract's minimum)."""
@@ -70,19 +69,17 @@ class All:
 class Registry(LoopActor):
     """The registry of a Runtime."""
 
-    def __init__(self, services: Services, sessions: SessionSupervisor) -> None:
+    def __init__(self, services: Services) -> None:
         super().__init__(services.loop, "registry")
         self._services = services
-        self._sessions = sessions
         self._actors: dict[str, SessionActor] = {}
         self._opening: dict[str, list[Message]] = {}
-        self._asleep: set[str] = set()
         self._starting = 0
 
     def on_start(self) -> None:
         """Find the sessions that are there already."""
         self._services.registry = self
-        for actor in self._sessions.actors():
+        for actor in self._services.sessions.actors():
             self._actors[actor.session_id] = actor
 
     @property
@@ -93,7 +90,6 @@ class Registry(LoopActor):
     def joined(self, actor: SessionActor) -> None:
         """A session actor has started, for the first time or again."""
         self._actors[actor.session_id] = actor
-        self._asleep.discard(actor.session_id)
 
     def left(self, actor: SessionActor) -> None:
         """A session actor has ended."""
@@ -124,7 +120,7 @@ class Registry(LoopActor):
             actor.handle(message)
         elif session_id in self._opening:
             self._opening[session_id].append(message)
-        elif self._sessions.is_restarting(session_id):
+        elif self._services.sessions.is_restarting(session_id):
             message.reply.fail(SessionRestarting(f"session {session_id} is being restarted; try again"))
         elif not self._services.store.is_durable:
             message.reply.fail(SessionNotFound(session_id))
@@ -162,11 +158,13 @@ class Registry(LoopActor):
             messages = self._opening.pop(session_id, [])
             if entries is not None:
                 try:
-                    self._sessions.add(session_id, asleep=True)
+                    self._services.sessions.add(session_id, asleep=True)
                 except MoonwardError as wrong:
                     error = wrong
             for each in messages:
-                actor = self._actors.get(session_id)
+                actor = self._services.registry.actors.get(
+                    session_id
+                )  # this one may have been replaced meanwhile
                 if actor is not None:
                     actor.handle(each)
                 else:
@@ -250,10 +248,11 @@ class Registry(LoopActor):
                 self._services.streams.pop(session_id, None)
 
         try:
+            self._services.sessions.check_serving()
             self._services.store.create(session_id, started, durable)
-            self._sessions.add(session_id, ready=ready)
-        except MoonwardError as error:
-            ready.process.kill()
+            self._services.sessions.add(session_id, ready=ready)
+        except Exception as error:
+            self._services.store.forget(session_id)
             ready.process.close()
             reply.fail(error)
 
@@ -295,7 +294,7 @@ class Registry(LoopActor):
         def opened(_: list[Entry] | None, error: BaseException | None) -> None:
             if error is None:
                 try:
-                    self._sessions.add(session_id, asleep=self._services.store.is_durable)
+                    self._services.sessions.add(session_id, asleep=self._services.store.is_durable)
                 except MoonwardError as wrong:
                     error = wrong
             if error is not None:
@@ -342,8 +341,10 @@ class Registry(LoopActor):
             self._services.store.forget(actor.session_id)
 
     def _put_away(self, actor: SessionActor) -> None:
-        """Keep only the journal of a session."""
-        self._sessions.remove(actor.session_id)
+        """Keep only the journal of a session, and what it has spent of its restart budget."""
+        if actor.state.terminal is not None or not actor.script.restarts:
+            self._services.forget(actor.session_id)
+        self._services.sessions.remove(actor.session_id)
         self._services.store.shut(actor.session_id)
         stream = self._services.streams.pop(actor.session_id, None)
         if stream is not None:

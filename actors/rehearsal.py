@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 import msgspec
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 RETRIES = 3
 """Workers that may be lost before the rehearsal itself fails; arbitrary, as many as a session may lose."""
+
+
+P = ParamSpec("P")
 
 
 class Report(NamedTuple):
@@ -156,7 +159,7 @@ class Rehearsal:
         else:
             self._differ_at_end(_state_text(state))
 
-    def noted(self, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
         """See `EngineHost`."""
 
     def lost(self, strand: str, loss: Loss) -> None:
@@ -177,6 +180,17 @@ class Rehearsal:
             self._agree("end")
         else:
             self._differ(error, "pause")
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """See `EngineHost`. The rehearsal fails, nothing else."""
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                work(*args, **kwargs)
+            except Exception as error:
+                self._reply.fail(error)
+
+        return run
 
     def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
         """See `EngineHost`."""

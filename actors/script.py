@@ -7,11 +7,12 @@ within the budget, and answers what needs no model.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 import msgspec
 
-from moonward.actors.engine import Engine
+from moonward.actors.engine import UNDECODABLE, Engine
 from moonward.actors.errors import CallDiverged, ReplayDiverged
 from moonward.actors.host.ledger import CallOutcome
 from moonward.actors.host.packages import Module
@@ -36,6 +37,9 @@ CALL_AGAIN_S = 1.0
 """Pause before a call is tried again that failed for the disk's sake. Arbitrary; a person is on the way."""
 
 
+P = ParamSpec("P")
+
+
 class ScriptHost(Protocol):
     """The session whose Lua this is."""
 
@@ -56,11 +60,17 @@ class ScriptHost(Protocol):
     def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
         """The Lua is over."""
 
-    def noted(self, notes: list[list[Any]]) -> None:
-        """Logs, progress, custom metrics."""
+    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+        """New logs, progress, custom metrics; `first` is the number of the strand's first of them, from 0."""
+
+    def warned(self, message: str) -> None:
+        """Something that whoever looks at the session should know."""
 
     def restarting(self, loss: Loss, count: int) -> None:
         """A worker was lost and will be replaced."""
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """`work` as a callback: what it raises is a fault of the session, not of the loop."""
 
 
 class Script:
@@ -74,7 +84,11 @@ class Script:
         self._in_flight: set[tuple[str, str]] = set()
         self._budget = services.budget_of(started.session_id)
         self.engine: Engine | None = None
-        self.is_recovering = False
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether a worker was lost, and no other has got as far yet."""
+        return self.engine is not None and any(strand.is_recovering for strand in self.engine.strands())
 
     @property
     def restarts(self) -> int:
@@ -91,7 +105,6 @@ class Script:
         """Give every worker up; `run` goes on later."""
         engine, self.engine = self.engine, None
         self._in_flight.clear()
-        self.is_recovering = False
         if engine is not None:
             engine.stop()
 
@@ -107,12 +120,10 @@ class Script:
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """See `EngineHost`."""
-        self.is_recovering = False
         self._host.asked(asks)
 
     def reached(self) -> None:
-        """See `EngineHost`."""
-        self.is_recovering = False
+        """See `EngineHost`. Who waits is told by the answers."""
 
     def called(self, entry: Called) -> None:
         """See `EngineHost`."""
@@ -122,9 +133,9 @@ class Script:
         """See `EngineHost`."""
         self._host.append(ChildEnded(strand, outcome.result, outcome.error), more=True)
 
-    def noted(self, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
         """See `EngineHost`."""
-        self._host.noted(notes)
+        self._host.noted(strand, first, notes)
 
     def diverged(self, error: ReplayDiverged) -> None:
         """See `EngineHost`."""
@@ -139,7 +150,7 @@ class Script:
         if isinstance(final, Done):
             try:
                 value = msgspec.json.decode(final.value)
-            except (msgspec.MsgspecError, RecursionError) as error:
+            except UNDECODABLE as error:
                 self._lose(f"an undecodable result: {error}")
                 return
             self._host.ended(Completed(value), final.clocks)
@@ -172,12 +183,15 @@ class Script:
         if delay_s is None:
             self._give_up(engine, strand, loss, f"worker lost, restart budget spent: {loss.detail}")
             return
-        self.is_recovering = True
         self._host.restarting(loss, self._budget.restarts)
         if delay_s == 0.0:
             engine.restart(strand)
         else:
-            self._services.loop.call_later(delay_s, lambda: self._again(engine, strand))
+            self._services.loop.call_later(delay_s, self.guarded(partial(self._again, engine, strand)))
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """See `EngineHost`."""
+        return self._host.guarded(work)
 
     def _again(self, engine: Engine, strand: str) -> None:
         if self.engine is engine:
@@ -242,7 +256,7 @@ class Script:
                 self._log_failure(request.name, outcome.cause)
             self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
 
-        self._services.jobs.submit(work, done)
+        self._services.jobs.submit(work, self.guarded(done))
 
     def _call_failed(
         self, name: str, error: BaseException | None, attempt: int, again: Callable[[], None]
@@ -254,9 +268,8 @@ class Script:
             return
         self._log_failure(name, error)
         if attempt == 1:
-            said = f"{name} waits: state or cards cannot be read or written"
-            self._host.noted([["log", "warn", "engine", said]])
-        self._services.loop.call_later(CALL_AGAIN_S, again)
+            self._host.warned(f"{name} waits: state or cards cannot be read or written")
+        self._services.loop.call_later(CALL_AGAIN_S, self.guarded(again))
 
     def _log_failure(self, name: str, error: BaseException | None) -> None:
         session_id = self._started.session_id
@@ -278,7 +291,7 @@ class Script:
                 entry = self._entry(strand, request, result=str(module.path), module=digest)
                 self._settle(key, entry, module.source)
 
-        self._services.jobs.submit(work, done)
+        self._services.jobs.submit(work, self.guarded(done))
 
     @staticmethod
     def _entry(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from moonward.actors.estate import Estate
 from moonward.actors.event_stream import EventStream
 from moonward.actors.host.packages import Module
 from moonward.actors.restart_budget import RestartBudget
@@ -56,7 +57,8 @@ class Log(Protocol):
 class Services:
     """Shared by all actors of a Runtime; used on the loop's thread.
 
-    `registry` and `pool` are replaced when those actors are restarted. `now` is the one clock.
+    `registry`, `pool` and `sessions` are replaced when those actors are restarted: nobody keeps them. `now` is the
+    one clock. `orphans` are the sessions of a session supervisor that failed, and whether they slept.
     """
 
     loop: Loop
@@ -76,7 +78,11 @@ class Services:
     pool: WorkerPool = field(init=False)
     sessions: SessionSupervisor = field(init=False)
     watchdog: Watchdog = field(init=False)
+    estate: Estate = field(default_factory=Estate)
+    is_closing: bool = False
     budgets: dict[str, RestartBudget] = field(default_factory=dict)
+    shown: dict[str, dict[str, int]] = field(default_factory=dict)
+    orphans: dict[str, bool] = field(default_factory=dict)
     streams: dict[str, EventStream] = field(default_factory=dict)
     live: set[Strand] = field(default_factory=set)
     random: random.Random = field(default_factory=random.SystemRandom)
@@ -92,6 +98,15 @@ class Services:
             budget = RestartBudget(settings.restart_intensity, settings.restart_period, self.random.random)
             self.budgets[session_id] = budget
         return budget
+
+    def shown_of(self, session_id: str) -> dict[str, int]:
+        """How many notes of each strand of a session its observers were shown; it outlives the session's actor."""
+        return self.shown.setdefault(session_id, {})
+
+    def forget(self, session_id: str) -> None:
+        """A session has ended, or sleeps in the journal alone: what outlived its actors is of no use any more."""
+        self.budgets.pop(session_id, None)
+        self.shown.pop(session_id, None)
 
     def stream_of(self, session_id: str) -> EventStream:
         """The events of a session."""

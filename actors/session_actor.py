@@ -17,6 +17,7 @@ from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Starte
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
 from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
+from moonward.actors.note_taker import NoteTaker
 from moonward.actors.outbox import Outbox
 from moonward.actors.query import QuerySpec
 from moonward.actors.rebuild import rebuild
@@ -27,6 +28,7 @@ from moonward.supervisor.loop_actor import LoopActor
 from moonward.supervisor.reply import Reply
 
 if TYPE_CHECKING:
+    from moonward.actors.note_filter import Note
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
 
@@ -56,7 +58,7 @@ class SessionActor(LoopActor):
         self._services = services
         self._ready = ready
         self._asleep = asleep
-        self._outbox = Outbox(services.store, session_id, self._journal_failed)
+        self._outbox = Outbox(services.store, session_id, self.guarded(self._journal_failed))
         self._waiters: list[Reply[Any]] = []
         self._end_waiters: list[Reply[Any]] = []
         self._asks: dict[str, tuple[str, ...]] = {}
@@ -73,6 +75,7 @@ class SessionActor(LoopActor):
         assert isinstance(started, Started)
         self.started = started
         self.limits = Limits.of(started.limits, Limits())
+        self._note_taker = NoteTaker(self._services, self.session_id, self.limits)
         self._rebuild(entries)
         self.script = Script(self._services, self, started, self.limits)
         self._services.registry.joined(self)
@@ -96,11 +99,11 @@ class SessionActor(LoopActor):
         if hasattr(self, "script"):
             self.script.stop()
         elif self._ready is not None:
-            self._ready.process.kill()
             self._ready.process.close()
         error: BaseException = RuntimeClosed("the Runtime was closed")
-        if reason is not None:
-            error = SessionRestarting(f"session {self.session_id} is being restarted; try again ({reason})")
+        if not self._services.is_closing:
+            why = f" ({reason})" if reason is not None else ""
+            error = SessionRestarting(f"session {self.session_id} is being restarted; try again{why}")
         for reply in [*self._waiters, *self._end_waiters]:
             reply.fail(error)
         self._services.registry.left(self)
@@ -265,7 +268,7 @@ class SessionActor(LoopActor):
 
     def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
         """Run `action` once what is recorded is durable. `hurry`: the script, or somebody, waits for it."""
-        self._outbox.then(action, hurry=hurry)
+        self._outbox.then(self.guarded(action), hurry=hurry)
 
     def after(self, reply: Reply[Any], value: Any) -> None:
         """Complete `reply` once what is recorded is durable."""
@@ -305,7 +308,7 @@ class SessionActor(LoopActor):
         self.append(Ended(terminal, self.state.wall_ms(now), self.state.view(), clocks))
         self._paused_s = None
         self.ended_s = now.mono_s
-        self._services.budgets.pop(self.session_id, None)
+        self._services.forget(self.session_id)
         event = self.state.event()
         self.tell_all("finished", {"phase": self.state.phase, "state": terminal}, now)
         waiters, self._waiters = [*self._waiters, *self._end_waiters], []
@@ -324,26 +327,13 @@ class SessionActor(LoopActor):
         if error is not None:
             self._services.log.debug("calls.not_forgotten", session_id=self.session_id, error=str(error))
 
-    def noted(self, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """Logs, progress and custom metrics: shown as they come."""
-        at_ms = self._services.now().wall_ms
-        for note in notes:
-            self._note(note, at_ms)
+        self._note_taker.take(self.state, strand, first, notes)
 
-    def _note(self, note: list[Any], at_ms: int) -> None:
-        kind = note[0] if note else None
-        if kind == "log" and len(note) == 4 and all(isinstance(part, str) for part in note):
-            message = note[3][: self.limits.max_log_bytes]
-            self.state.log(note[1], note[2], message, at_ms)
-            self._services.show(
-                self.session_id, "log", {"level": note[1], "source": note[2], "message": message}, at_ms
-            )
-        elif kind == "progress" and len(note) == 4:
-            self.state.set_progress(note[1], note[2], note[3])
-            data = {"step": note[1], "total": note[2], "message": note[3]}
-            self._services.show(self.session_id, "progress", data, at_ms)
-        elif kind == "stat" and len(note) == 3 and isinstance(note[1], str):
-            self.state.record(note[1], note[2])
+    def warned(self, message: str) -> None:
+        """Something that whoever looks at the session should know."""
+        self._note_taker.warn(self.state, message)
 
     def restarting(self, loss: Loss, count: int) -> None:
         """A worker was lost and is being replaced."""
@@ -372,7 +362,7 @@ class SessionActor(LoopActor):
         self._rebuild(entries)
         self.ended_s = None
         if not self.state.pending:
-            self.loop.call_later(AGAIN_S, self._run_again)
+            self.loop.call_later(AGAIN_S, self.guarded(self._run_again))
 
     def _run_again(self) -> None:
         if not self.has_ended and self.state.terminal is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from moonward.actors.errors import SessionRestarting
 from moonward.actors.journal.entries import Ended
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.terminal import Failed
@@ -50,15 +51,37 @@ class SessionSupervisor(DynamicSupervisor):
             on_parked=self._parked,
         )
 
+    def on_start(self) -> None:
+        """Take in the sessions of a predecessor that failed."""
+        orphans, self._services.orphans = self._services.orphans, {}
+        for session_id, asleep in orphans.items():
+            try:
+                self.add(session_id, asleep=asleep)
+            except MoonwardError as error:
+                self._services.log.error("session.lost", session_id=session_id, error=str(error))
+        super().on_start()
+
+    def on_ended(self, reason: BaseException | None) -> None:
+        """Leave the sessions to a successor, unless the Runtime closes."""
+        if not self._services.is_closing:
+            self._services.orphans |= {slot.id: _sleeps(slot.handle) for slot in self._slots.values()}
+        super().on_ended(reason)
+
     def _make(self, session_id: str, birth: Birth) -> SessionActor:
         ready, asleep = birth.take()
         return SessionActor(self._services, session_id, ready=ready, asleep=asleep)
 
     def add(self, session_id: str, *, ready: ReadyWorker | None = None, asleep: bool = False) -> None:
-        """Give an open journal its actor, now. Raises what its start raises. Loop thread."""
+        """Give an open journal its actor, now. Raises what its start raises, or `SessionRestarting`. Loop thread."""
+        self.check_serving()
         reply = self.start_child(session_id, session_id, Birth(ready, asleep))
         if reply.is_set and reply.error is not None:
             raise reply.error
+
+    def check_serving(self) -> None:
+        """Raise `SessionRestarting` when this supervisor has ended, and another one is to come."""
+        if self.has_ended:
+            raise SessionRestarting("the supervisor of the sessions is being restarted; try again")
 
     def remove(self, session_id: str) -> None:
         """End an actor and forget its budget. Harmless if there is none. Loop thread."""
@@ -73,6 +96,8 @@ class SessionSupervisor(DynamicSupervisor):
 
     def is_restarting(self, session_id: str) -> bool:
         """Whether the session's actor waits for its next start. Loop thread."""
+        if session_id in self._services.orphans:
+            return True
         slot = self._slots.get(session_id)
         return slot is not None and slot.state in (ChildState.RESTARTING, ChildState.STARTING)
 
@@ -87,3 +112,8 @@ class SessionSupervisor(DynamicSupervisor):
             self.add(session_id)
         except MoonwardError as error:
             self._services.log.error("session.lost", session_id=session_id, error=str(error))
+
+
+def _sleeps(actor: object) -> bool:
+    """Whether a session has no worker and needs none."""
+    return isinstance(actor, SessionActor) and not actor.has_worker

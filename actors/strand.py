@@ -11,7 +11,8 @@ is one whose outcome does not exist yet, recorded or live.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
 
 import msgspec
 
@@ -19,6 +20,7 @@ from moonward.actors import tape as tapes
 from moonward.actors.errors import ReplayDiverged
 from moonward.actors.journal.entries import Started
 from moonward.actors.losses import Loss
+from moonward.actors.note_filter import NoteFilter
 from moonward.actors.tape import Step, Tape
 from moonward.actors.watchdog import Slice
 from moonward.actors.worker import wire
@@ -33,12 +35,15 @@ from moonward.actors.worker.wire import (
     Notes,
     Request,
 )
-from moonward.actors.worker_link import WorkerLink
+from moonward.actors.worker_link import WorkerLink, loss_of
 
 if TYPE_CHECKING:
     from moonward.actors.limits import Limits
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
+
+
+P = ParamSpec("P")
 
 
 class StrandHost(Protocol):
@@ -53,8 +58,8 @@ class StrandHost(Protocol):
     def ended(self, strand: Strand, final: Done | Broke) -> None:
         """The strand's Lua has ended."""
 
-    def noted(self, strand: Strand, notes: list[list[Any]]) -> None:
-        """Logs, progress and custom metrics that have not been seen before."""
+    def noted(self, strand: Strand, first: int, notes: list[list[Any]]) -> None:
+        """Logs, progress and custom metrics that are new; `first` is the number of the first, from 0."""
 
     def lost(self, strand: Strand, loss: Loss) -> None:
         """The strand's worker is gone."""
@@ -64,6 +69,9 @@ class StrandHost(Protocol):
 
     def module(self, digest: str, done: Callable[[bytes | None, BaseException | None], None]) -> None:
         """The stored body with this content hash."""
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """`work` as a callback: what it raises is a fault of the session, not of the loop."""
 
 
 class Strand:
@@ -82,7 +90,6 @@ class Strand:
         self.name = name
         self.waiting: Request | None = None
         self.has_ended = False
-        self.seen_notes = 0
         self.calls = 0
         self._services = services
         self._host = host
@@ -92,9 +99,10 @@ class Strand:
         self._ctx = started.ctx.encode() if ctx is None else ctx
         self._steps: list[Step] = []
         self._at = 0
-        self._last_ask = 0
+        self._paused_steps = 0
         self._clocks_of_end: list[tuple[int, int]] = []
-        self._skip_notes = 0
+        self._notes = NoteFilter()
+        self._was_lost = False
         self._link: WorkerLink | None = None
         self._slice: Slice | None = None
         self._life = 0
@@ -103,6 +111,11 @@ class Strand:
     def is_repeating(self) -> bool:
         """Whether recorded steps are left."""
         return self._at < len(self._steps)
+
+    @property
+    def is_recovering(self) -> bool:
+        """Whether its worker was lost, and no other has got as far yet."""
+        return self._was_lost and not self.has_ended and (self._link is None or self.is_repeating)
 
     @property
     def pid(self) -> int | None:
@@ -115,12 +128,10 @@ class Strand:
         tape = self._host.tape()
         self._steps = tape.of(self.name)
         self._clocks_of_end = tape.clocks_of_end(self.name)
-        self._last_ask = max(
-            (i + 1 for i, step in enumerate(self._steps) if step.queries is not None), default=0
-        )
+        self._paused_steps = tape.paused_steps(self.name)
         self._at = 0
         self.calls = 0
-        self._skip_notes = self.seen_notes
+        self._notes.run_again()
         self.has_ended = False
         life = self._life
         if ready is not None:
@@ -130,7 +141,7 @@ class Strand:
                 self._started.session_id,
                 self.name,
                 self._limits.memory_bytes,
-                lambda worker, error: self._taken(life, worker, error),
+                self._host.guarded(partial(self._taken, life)),
             )
 
     def stop(self) -> None:
@@ -160,7 +171,7 @@ class Strand:
                 ready.process.kill()
                 ready.process.close()
         elif ready is None:
-            self._host.lost(self, Loss("start", str(error)))
+            self._tell_lost(Loss("start", str(error)))
         else:
             self._prepare(life, ready)
 
@@ -174,13 +185,17 @@ class Strand:
                 ready.process.kill()
                 ready.process.close()
                 if life == self._life:
-                    self._host.lost(self, Loss("start", f"the recorded prelude could not be read: {error}"))
+                    self._tell_lost(Loss("start", f"the recorded prelude could not be read: {error}"))
             else:
                 self._begin(ready, msgspec.json.decode(body, type=list[tuple[str, str]]))
 
-        self._host.module(self._started.prelude, loaded)
+        self._host.module(self._started.prelude, self._host.guarded(loaded))
 
     def _begin(self, ready: ReadyWorker, prelude: list[tuple[str, str]] | None) -> None:
+        if ready.process.exit_status is not None:  # it has ended while it waited for its prelude
+            ready.process.close()
+            self._tell_lost(loss_of(ready.process.exit_status))
+            return
         started, limits, faults = self._started, self._limits, self._services.faults
         link_to = WorkerLink if faults is None else faults.link_of(started.session_id, self.name)
         self._link = link_to(
@@ -188,8 +203,8 @@ class Strand:
             ready.process,
             limits.max_frame_bytes,
             limits.max_frames_per_slice,
-            self._message,
-            self._lost,
+            self._host.guarded(self._message),
+            self._host.guarded(self._lost),
         )
         self._services.worker_here(self)
         self._slice = Slice(ready.process, limits, 0.0, self._link.lose)
@@ -221,13 +236,17 @@ class Strand:
         self._link = None
         self.waiting = None
         self._services.worker_gone(self)
+        self._tell_lost(loss)
+
+    def _tell_lost(self, loss: Loss) -> None:
+        self._was_lost = True
         self._host.lost(self, loss)
 
     # -- messages ---------------------------------------------------------------------------------------------
 
     def _message(self, message: FromWorker) -> None:
         if isinstance(message, Notes):
-            self._notes(message.notes)
+            self._note(message.notes)
         elif isinstance(message, Hello):
             self.lose(Loss("protocol", "a second greeting"))
         elif self.waiting is not None or self.has_ended:
@@ -237,16 +256,10 @@ class Strand:
         else:
             self._request(message)
 
-    def _notes(self, notes: list[list[Any]]) -> None:
-        if self._at < self._last_ask:
-            return  # shown in an earlier life, and part of the recorded view
-        if self._skip_notes:
-            skipped = min(self._skip_notes, len(notes))
-            self._skip_notes -= skipped
-            notes = notes[skipped:]
-        if notes:
-            self.seen_notes += len(notes)
-            self._host.noted(self, notes)
+    def _note(self, notes: list[list[Any]]) -> None:
+        first, fresh = self._notes.fresh(notes, is_recorded=self._at < self._paused_steps)
+        if fresh:
+            self._host.noted(self, first, fresh)
 
     def _final(self, message: Done | Broke) -> None:
         if self.is_repeating:
@@ -309,7 +322,7 @@ class Strand:
             else:
                 self.give_module(path, body)
 
-        self._host.module(digest, loaded)
+        self._host.module(digest, self._host.guarded(loaded))
 
     # -- outcomes ---------------------------------------------------------------------------------------------
 

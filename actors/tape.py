@@ -59,8 +59,16 @@ class Tape:
         self.texts: dict[str, str] = {}
         self.children: dict[str, Outcome] = {}
         self.ended: Ended | None = None
-        for index, entry in enumerate(entries):
-            self._read(index, entry)
+        self.last_pause = -1
+        """Index of the last recorded pause; -1 before the first."""
+        self._count = 0
+        self.read_on(entries)
+
+    def read_on(self, entries: Sequence[Entry]) -> None:
+        """Take what was added to `entries` since they were read."""
+        for index in range(self._count, len(entries)):
+            self._read(index, entries[index])
+        self._count = len(entries)
 
     def _read(self, index: int, entry: Entry) -> None:
         if isinstance(entry, Answered):
@@ -68,6 +76,7 @@ class Tape:
         elif isinstance(entry, Batch):
             self.texts.update((each.query_id, each.response) for each in entry.answers)
         elif isinstance(entry, Paused):
+            self.last_pause = index
             at = 0
             for ask in entry.asks:
                 queries = entry.queries[at : at + ask.count]
@@ -84,6 +93,13 @@ class Tape:
     def of(self, strand: str) -> list[Step]:
         """The steps of `strand`; a new list, to be consumed."""
         return list(self.steps.get(strand, ()))
+
+    def paused_steps(self, strand: str) -> int:
+        """How many steps of `strand` came before the last recorded pause, or made it.
+
+        Every strand waits at a pause, so what it said before its next step it said after that pause.
+        """
+        return sum(step.entry <= self.last_pause for step in self.steps.get(strand, ()))
 
     def answers(self, query_ids: Iterable[str]) -> list[str] | None:
         """The answers to these queries, or None while one is missing."""

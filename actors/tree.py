@@ -141,6 +141,7 @@ def plant(services: Services) -> Supervisor:
             on_event=lambda name, fields: services.log.info(f"pool.{name}", **fields),
             require_confinement=settings.require_confinement,
             memory_bytes=settings.limits.memory_bytes,
+            estate=services.estate,
         )
         return services.pool
 
@@ -151,7 +152,7 @@ def plant(services: Services) -> Supervisor:
     specs = [
         ChildSpec("pool", pool, shutdown=Shutdown(POOL_SHUTDOWN_S)),
         ChildSpec("sessions", sessions, kind=ChildKind.SUPERVISOR),
-        ChildSpec("registry", lambda: Registry(services, services.sessions)),
+        ChildSpec("registry", lambda: Registry(services)),
         ChildSpec("reaper", lambda: Reaper(services)),
     ]
     return Supervisor(
@@ -161,6 +162,7 @@ def plant(services: Services) -> Supervisor:
 
 def retire(services: Services) -> None:
     """The Runtime closes: sessions that nothing will remember end as `closed`. Loop thread."""
+    services.is_closing = True
     for actor in list(services.registry.actors.values()):
         actor.close()
 

@@ -27,8 +27,9 @@ EXIT_GRACE_S = 0.25
 """Seconds between the end of a worker's output and its death, before it is killed for having closed its output. The
 exit of a dead worker is reported by the zygote within milliseconds; a loaded machine may need a hundred."""
 
-_READABLE = select.EPOLLIN
-_BOTH = select.EPOLLIN | select.EPOLLOUT
+REPORT_GRACE_S = 1.0
+"""Seconds after that kill until the worker counts as lost although nobody has reported its exit. Arbitrary; so late
+a zygote is stopped, or stuck."""
 
 
 class WorkerLink:
@@ -170,6 +171,10 @@ class WorkerLink:
         if not self._closed and self.process.exit_status is None:
             self._loss = Loss("protocol", "it closed its output without a final frame")
             self.process.kill()
+            self._loop.call_later(REPORT_GRACE_S, self._lose_unreported)
+
+    def _lose_unreported(self) -> None:
+        self.lose(Loss("crash", "its output ended, and its exit is not reported"))
 
     def _exited(self, status: ExitStatus) -> None:
         if self._closed:

@@ -7,7 +7,8 @@ Guarantees:
 - Each `done` of `take` is called exactly once, on the loop: with a worker that said a valid hello, or an error.
 - A worker that greets late, wrongly or with too little confinement is killed and never handed out.
 - The loss of the zygote is no taker's loss: another one is started, at first at once, then with growing delays.
-- When this actor ends by a fault, the workers that were taken go on; the zygote ends with the last of them.
+- When this actor ends by a fault, the workers that were taken go on; the zygote ends with the last of them. Takers
+  that wait, and those that come before there is another pool, are served by its successor.
 
 Loop thread only.
 """
@@ -17,7 +18,8 @@ from __future__ import annotations
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from moonward.actors.errors import (
     RuntimeClosed,
@@ -25,10 +27,11 @@ from moonward.actors.errors import (
     StartTimeout,
     WorkerError,
 )
+from moonward.actors.estate import Estate, Spawner, Taker
 from moonward.actors.greeting import Greeting, ReadyWorker, Taken
 from moonward.actors.worker.confine import FULL
 from moonward.actors.worker_process import ExitStatus, WorkerProcess
-from moonward.actors.zygote_process import Spawned, ZygoteProcess
+from moonward.actors.zygote_process import ZygoteProcess
 from moonward.supervisor.backoff import Backoff, delay_s
 from moonward.supervisor.loop import Loop, Timer
 from moonward.supervisor.loop_actor import LoopActor
@@ -48,44 +51,17 @@ finds the pool empty does not wait for this."""
 RETRY = Backoff(first_s=0.1, max_s=10.0)
 """Delays after failures in a row: of the zygote, and of workers for the warm level. Arbitrary."""
 
-CLOSE_S = 1.0
-"""Seconds until a supervisor's stop stops waiting for killed workers; they take about a millisecond."""
+CLOSE_S = 0.5
+"""Seconds until a supervisor's stop kills a zygote that has not ended; it takes milliseconds. Half of what the tree
+allows the pool, so that the end is seen within that."""
 
 MAX_STILLBORN = 3
 """Zygotes in a row that ended before they were ready, at which takers are told: it is no accident. Arbitrary."""
 
 EventSink = Callable[[str, dict[str, Any]], None]
 
-
-class Spawner(Protocol):
-    """What the pool needs of a zygote; see `ZygoteProcess`."""
-
-    @property
-    def pid(self) -> int: ...
-
-    @property
-    def is_ready(self) -> bool: ...
-
-    def spawn(self, memory_bytes: int, done: Spawned) -> None: ...
-
-    def retire(self) -> None: ...
-
-    def close(self, timeout_s: float = ..., done: Callable[[], None] = ...) -> None: ...
-
-
 SpawnerFactory = Callable[[Callable[[WorkerError], None], Callable[[str], None]], Spawner]
 """Starts a zygote, given `on_lost` and `on_stderr`. Raises `OSError`."""
-
-
-class _Waiting:
-    """Someone who takes a worker as soon as there is one."""
-
-    __slots__ = ("done", "memory_bytes", "since_s")
-
-    def __init__(self, memory_bytes: int, done: Taken, since_s: float) -> None:
-        self.memory_bytes = memory_bytes
-        self.done = done
-        self.since_s = since_s
 
 
 class WorkerPool(LoopActor):
@@ -104,6 +80,7 @@ class WorkerPool(LoopActor):
         on_event: EventSink = lambda _name, _fields: None,
         require_confinement: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        estate: Estate | None = None,
         spawner: SpawnerFactory | None = None,
         name: str = "pool",
     ) -> None:
@@ -126,18 +103,21 @@ class WorkerPool(LoopActor):
         self._idle: deque[ReadyWorker] = deque()
         self._asked = 0
         self._greeting: dict[WorkerProcess, Greeting] = {}
-        self._waiting: deque[_Waiting] = deque()
+        self._estate = estate if estate is not None else Estate()
+        self._waiting = self._estate.takers
         self._closing = False
         self._counts = {"zygotes": 0, "started": 0, "failed": 0, "taken": 0}
         self._confinement: str | None = None
 
     def on_start(self) -> None:
         """Start the zygote and the first warm workers; none of them is awaited."""
+        self._last_ready_s = self.loop.clock()
         self._start_zygote()
+        self._await_progress()
 
     def take(self, memory_bytes: int, done: Taken) -> None:
         """Give a ready worker to `done`: at once if one is idle. Its limits fit a VM of `memory_bytes`."""
-        if self._ended or self._closing:
+        if self._closing:
             done(None, RuntimeClosed("the worker pool has ended"))
             return
         while self._idle:
@@ -146,9 +126,10 @@ class WorkerPool(LoopActor):
                 self._hand_over(ready, memory_bytes, done)
                 self._fill_later()
                 return
-        self._waiting.append(_Waiting(memory_bytes, done, self.loop.clock()))
-        self._await_progress()
-        self._fill()
+        self._waiting.append(Taker(memory_bytes, done, self.loop.clock()))
+        if not self._ended:
+            self._await_progress()
+            self._fill()
 
     def stats(self) -> dict[str, Any]:
         """Numbers for people: workers idle, starting, asked for; takers waiting; the zygote; counts since start."""
@@ -164,26 +145,12 @@ class WorkerPool(LoopActor):
 
     def close(self, timeout_s: float, done: Callable[[], None]) -> None:
         """End the zygote and every worker, those that were taken too; `done()` when they are gone or killed."""
-        if self._ended:
-            done()
-            return
-        self._closing = True
-        zygote, self._zygote = self._zygote, None
+        self._close(timeout_s, done)
         self.end()
-        if zygote is None:
-            done()
-        else:
-            zygote.close(timeout_s, done)
 
     def begin_end(self, done: Callable[[], None]) -> None:
         """`close`, as a supervisor asks for it: it counts as ended, by `done`, when every process is gone."""
-        self._closing = True
-        zygote, self._zygote = self._zygote, None
-        self._let_go()
-        if zygote is None:
-            done()
-        else:
-            zygote.close(CLOSE_S, done)
+        self._close(CLOSE_S, done)
 
     def on_ended(self, reason: BaseException | None) -> None:
         """Kill what is not taken; leave the taken ones to their sessions."""
@@ -191,6 +158,13 @@ class WorkerPool(LoopActor):
         zygote, self._zygote = self._zygote, None
         if zygote is not None:
             zygote.retire()
+
+    def _close(self, timeout_s: float, done: Callable[[], None]) -> None:
+        self._closing = True
+        self._zygote = None
+        self._let_go()
+        self._fail_waiting(RuntimeClosed("the worker pool has ended"))
+        self._estate.close(timeout_s, done)
 
     def _let_go(self) -> None:
         for timer in (self._zygote_timer, self._warm_timer, self._fill_timer, self._wait_timer):
@@ -203,7 +177,6 @@ class WorkerPool(LoopActor):
         for process, each in greeting.items():
             each.cancel()
             process.close()
-        self._fail_waiting(RuntimeClosed("the worker pool has ended"))
 
     # -- the zygote ----------------------------------------------------------------------------------------------
 
@@ -218,11 +191,12 @@ class WorkerPool(LoopActor):
             return
         try:
             self._zygote = self._new_spawner(
-                self._on_zygote_lost, lambda text: self._tell("worker_stderr", {"text": text})
+                self.guarded(self._on_zygote_lost), lambda text: self._tell("worker_stderr", {"text": text})
             )
         except OSError as error:
             self._on_no_zygote(WorkerError(f"the zygote could not be started: {error}"), True)  # noqa: FBT003
             return
+        self._estate.add(self._zygote)
         self._counts["zygotes"] += 1
         self._tell("zygote_started", {"pid": self._zygote.pid})
         self._fill()
@@ -243,7 +217,7 @@ class WorkerPool(LoopActor):
         self._stillborn = self._stillborn + 1 if never_ready else 0
         if self._stillborn >= MAX_STILLBORN:
             self._fail_waiting(reason)
-        self._zygote_timer = self.loop.call_later(wait_s, self._start_zygote)
+        self._zygote_timer = self.loop.call_later(wait_s, self.guarded(self._start_zygote))
 
     # -- starting workers ----------------------------------------------------------------------------------------
 
@@ -261,7 +235,7 @@ class WorkerPool(LoopActor):
         starting = self._asked + len(self._greeting)
         for _ in range(min(wanted, MAX_STARTING) - starting):
             self._asked += 1
-            zygote.spawn(self._memory_bytes, lambda process, error: self._on_spawned(zygote, process, error))
+            zygote.spawn(self._memory_bytes, self.guarded(partial(self._on_spawned, zygote)))
 
     def _fill_later(self) -> None:
         """Let the taker's first slice go first: a fork and a new VM would compete with it for the processors."""
@@ -281,7 +255,7 @@ class WorkerPool(LoopActor):
             self.loop,
             process,
             self._start_timeout_s,
-            lambda ready, error: self._on_greeted(process, ready, error),
+            self.guarded(partial(self._on_greeted, process)),
         )
 
     def _on_greeted(self, process: WorkerProcess, ready: ReadyWorker | None, error: Exception | None) -> None:
@@ -317,7 +291,7 @@ class WorkerPool(LoopActor):
         self._counts["failed"] += 1
         self._tell("worker_failed", {"reason": str(error)})
         if self._waiting:
-            self._waiting.popleft().done(None, error)
+            self._give(self._waiting.popleft().done, None, error)
         self._warm_later()
         self._fill()
 
@@ -346,12 +320,20 @@ class WorkerPool(LoopActor):
     def _hand_over(self, ready: ReadyWorker, memory_bytes: int, done: Taken) -> None:
         self._counts["taken"] += 1
         ready.process.set_memory_limit(memory_bytes)
-        done(ready, None)
+        self._give(done, ready, None)
+
+    def _give(self, done: Taken, ready: ReadyWorker | None, error: Exception | None) -> None:
+        """Tell a taker. What it makes of that is no fault of this actor's."""
+        try:
+            done(ready, error)
+        except Exception as wrong:
+            self.loop.post(partial(_raise, wrong))
 
     def _fail_waiting(self, error: Exception) -> None:
-        waiting, self._waiting = self._waiting, deque()
+        waiting = list(self._waiting)
+        self._waiting.clear()
         for each in waiting:
-            each.done(None, error)
+            self._give(each.done, None, error)
 
     def _await_progress(self) -> None:
         """Let the oldest taker fail when nothing became ready for twice the time that one worker may take."""
@@ -367,7 +349,11 @@ class WorkerPool(LoopActor):
         patience_s = 2 * self._start_timeout_s
         now_s = self.loop.clock()
         while self._waiting and now_s - max(self._waiting[0].since_s, self._last_ready_s) >= patience_s:
-            self._waiting.popleft().done(
-                None, StartTimeout(f"no worker became ready within {patience_s:g} s")
-            )
+            late = StartTimeout(f"no worker became ready within {patience_s:g} s")
+            self._give(self._waiting.popleft().done, None, late)
         self._await_progress()
+
+
+def _raise(error: Exception) -> None:
+    """For the loop to report."""
+    raise error

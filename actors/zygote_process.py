@@ -110,6 +110,7 @@ class ZygoteProcess:
         self._closing = False
         self._ended = False
         self._gone = False
+        self._left = 0
         self._on_end: list[Callable[[], None]] = []
         self.facts: dict[str, Any] | None = None
         self._stderr = WorkerStderr(loop, on_stderr)
@@ -148,6 +149,11 @@ class ZygoteProcess:
         return self.facts is not None
 
     @property
+    def is_gone(self) -> bool:
+        """Whether it, and every worker of its, has ended and nothing is held of them."""
+        return self._gone
+
+    @property
     def worker_count(self) -> int:
         """Workers that live."""
         return len(self._workers)
@@ -182,18 +188,18 @@ class ZygoteProcess:
             self.close()
 
     def close(self, timeout_s: float = 2.0, done: Callable[[], None] = lambda: None) -> None:
-        """End it and all its workers; `done()` when it is gone. Killed if that takes longer than `timeout_s`."""
+        """End it and all its workers; `done()` when they are gone. Killed if that takes longer than `timeout_s`."""
         if self._gone:
             done()
             return
         self._on_end.append(done)
+        self._loop.call_later(timeout_s, self._kill)
         if not self._closing and not self._ended:
             self._closing = True
             self._fail_spawning(WorkerError("the zygote was closed"))
             for worker in self._workers.values():
                 worker.kill()
             self._control.shutdown(socket.SHUT_WR)  # its end of file; exit reports still come
-            self._loop.call_later(timeout_s, self._kill)
 
     def _send(self) -> None:
         while self._unsent:
@@ -302,6 +308,7 @@ class ZygoteProcess:
         self._loop.unwatch(self._control.fileno())
         self._control.close()
         self._loop.unwatch(self._pidfd)
+        self._left = 1 + len(self._workers)
         when_gone(self._loop, self._pidfd, self._on_reaped)
         self._stderr.close()
         if not self._closing:
@@ -310,10 +317,22 @@ class ZygoteProcess:
         workers, self._workers = self._workers, {}
         for worker in workers.values():
             worker.kill()
-            when_gone(self._loop, worker.pidfd, partial(worker.settle, ExitStatus(zygote_lost=True)))
+            when_gone(self._loop, worker.pidfd, partial(self._on_orphan_gone, worker))
+
+    def _on_orphan_gone(self, worker: WorkerProcess) -> None:
+        try:
+            worker.settle(ExitStatus(zygote_lost=True))
+        finally:
+            self._one_gone()
 
     def _on_reaped(self) -> None:
         os.close(self._pidfd)
+        self._one_gone()
+
+    def _one_gone(self) -> None:
+        self._left -= 1
+        if self._left:
+            return
         self._gone = True
         listeners, self._on_end = self._on_end, []
         for listener in listeners:

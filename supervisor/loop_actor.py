@@ -4,7 +4,9 @@ What pykka leaves open, and what this class does about it:
 - An exception in a handler ends the actor, whether it came by `tell` or `ask`; `on_end` hears the reason.
 - An exception in `on_start` is raised from `launch`, and leaves nothing behind.
 - No handler can stop other actors: only this actor ends, whatever it raises.
-- Messages left when an actor ends are not lost in silence: `on_refused` is told each of them, and later ones.
+- Messages left when an actor ends are not lost in silence: `on_refused` is told each of them, and later ones, and
+  first the one whose handling ended it.
+- A callback outside of any message (a timer, a pipe) is part of the actor too when it is `guarded`.
 - No global registry is used.
 """
 
@@ -12,11 +14,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec
 
 import pykka
 
 from moonward.supervisor.loop import Loop
+
+P = ParamSpec("P")
 
 EndListener = Callable[["LoopActor", BaseException | None], None]
 
@@ -72,12 +76,15 @@ class LoopActor(pykka.Actor):
         raise RuntimeError("use launch(): an actor of a loop is never started by pykka")
 
     def launch(self) -> None:
-        """Run `on_start` now, on the loop's thread; ready when this returns. What it raises is raised here."""
+        """Run `on_start` now, on the loop's thread; ready when this returns. What it raises is raised here.
+
+        The actor has ended then: `on_ended` gives back what it held already.
+        """
         assert self.loop.is_here, "launch on the loop's thread"
         try:
             self.on_start()
-        except BaseException:
-            self._ended = True
+        except BaseException as error:
+            self.end(error)
             raise
 
     def tell(self, message: Any) -> None:
@@ -137,7 +144,21 @@ class LoopActor(pykka.Actor):
         self.end(None)
 
     def on_refused(self, message: Any) -> None:
-        """Hook: `message` came after the end. Whoever waits for an answer to it should be told."""
+        """Hook: `message` came after the end, or its handling ended this actor. Whoever waits for an answer to it
+        should be told, if that has not been done."""
+
+    def guarded(self, work: Callable[P, None]) -> Callable[P, None]:
+        """`work` as a callback of this actor: what it raises ends the actor, as in a handler. Loop thread."""
+
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            try:
+                work(*args, **kwargs)
+            except BaseException as error:
+                if self._ended:
+                    raise  # to the loop's own report: there is no actor left to blame
+                self.end(error)
+
+        return run
 
     def _stop(self) -> None:
         self.end(None)  # by way of pykka's `ActorRef.stop`
@@ -158,6 +179,7 @@ class LoopActor(pykka.Actor):
             if reply_to is not None:
                 reply_to.set_exception((type(error), error, error.__traceback__))
             self.end(error)
+            self.on_refused(message)
             return
         if reply_to is not None:
             reply_to.set(result)

@@ -36,8 +36,9 @@ T = TypeVar("T")
 START_S = 30.0
 """Longest start of a Runtime in seconds; arbitrary, far above the tens of milliseconds that it takes."""
 
-LOOK_S = 0.5
-"""Seconds between two looks whether the loop still lives, for a caller that waits; arbitrary."""
+BURIAL_S = 0.5
+"""Seconds for processes that the end of the tree has left, of a worker pool that had failed; arbitrary: they are
+killed after it, and killed processes take milliseconds."""
 
 
 def instant() -> Instant:
@@ -245,6 +246,9 @@ class Core:
         deadline_s = time.monotonic() + limit_s
         self.loop.post(lambda: tree.retire(self.services))
         self.root.stop(limit_s)
+        buried: Reply[None] = Reply()
+        self.loop.post(lambda: self.services.estate.close(BURIAL_S, lambda: _complete(buried, None)))
+        buried.wait(BURIAL_S + 0.2)
         closed: Reply[None] = Reply()
         left_s = max(0.2, deadline_s - time.monotonic())
         self.loop.post(lambda: self.services.store.close(left_s, lambda error: _complete(closed, None)))

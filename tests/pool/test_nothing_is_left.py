@@ -54,8 +54,11 @@ def test_descriptors_threads_and_processes_are_the_same_after_many_lives(desk: D
 
 def test_three_descriptors_are_held_for_a_worker(desk: Desk) -> None:
     pool = desk.pool()
-    desk.on_loop(desk.take(pool).process.close)
-    settled(desk, pool, 0)
+    first = desk.take(pool).process
+    desk.on_loop(first.close)
+    desk.awaited(
+        first.on_exit
+    )  # its pidfd is kept until its exit is reported, which is after it has been reaped
     before = open_fds()
     taken = [desk.take(pool) for _ in range(5)]
     assert open_fds() == before + 3 * len(taken)

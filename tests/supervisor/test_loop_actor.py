@@ -88,13 +88,41 @@ def test_an_exception_in_an_asked_message_goes_to_the_caller_and_ends_the_actor(
 
 def test_a_message_to_an_actor_that_has_ended_is_refused_not_lost() -> None:
     here = Neighbourhood()
-    here.a.tell(ValueError("no"))
+    fatal = ValueError("no")
+    here.a.tell(fatal)
     here.a.tell("late")
     future = here.a.actor_ref.ask("later", block=False)
     here.world.loop.run()
-    assert here.a.refused == ["late", "later"]
+    assert here.a.refused == [fatal, "late", "later"]
     with pytest.raises(pykka.ActorDeadError):
         future.get(timeout=0)
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), SystemExit(1)])
+def test_what_a_guarded_callback_raises_ends_that_actor_alone(error: BaseException) -> None:
+    def fail(message: str, *, loudly: bool) -> None:
+        here.a.seen.append((message, loudly))
+        raise error
+
+    here = Neighbourhood()
+    work = here.a.guarded(fail)
+    here.world.loop.call_later(1.0, lambda: work("due", loudly=True))
+    here.world.loop.advance(1.0)
+    assert here.a.seen == [("due", True)]
+    assert here.a.has_ended
+    assert not here.b.has_ended
+    assert here.reason() is ExitKind.ABNORMAL
+
+
+def test_what_a_guarded_callback_raises_after_the_end_is_the_loops_to_report() -> None:
+    def fail() -> None:
+        raise ValueError("too late")
+
+    here = Neighbourhood()
+    work = here.a.guarded(fail)
+    here.a.end(None)
+    with pytest.raises(ValueError, match="too late"):
+        work()
 
 
 def test_pykkas_own_stop_and_proxies_work() -> None:
@@ -122,6 +150,19 @@ def test_an_exception_in_on_start_is_a_failed_start(error: BaseException) -> Non
     with pytest.raises(StartFailed) as caught:
         world.value(supervisor.start_child(ChildSpec("a", lambda: Echo(world.loop, error))))
     assert caught.value.__cause__ is error
+
+
+def test_an_actor_that_fails_to_start_gives_back_what_it_held() -> None:
+    given_back: list[BaseException | None] = []
+
+    class Holder(Echo):
+        def on_ended(self, reason: BaseException | None) -> None:
+            given_back.append(reason)
+
+    error = ValueError("no")
+    with pytest.raises(ValueError, match="no"):
+        Holder(ManualLoop(), error).launch()
+    assert given_back == [error]
 
 
 def test_an_actor_that_ends_itself_in_on_start_has_not_started() -> None:

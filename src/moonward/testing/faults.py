@@ -59,6 +59,11 @@ class Faults:
         """How many faults a session has met."""
         return sum(each.session_id == session_id for each in self.history)
 
+    def visits(self, session_id: str, point: Point, strand: str = "") -> int:
+        """How often a strand of a session has come to a point so far."""
+        with self._lock:
+            return self._visits[session_id, strand, point]
+
     # -- what the Runtime asks, on its loop's thread ----------------------------------------------------------------
 
     def start_fails(self, session_id: str, strand: str) -> Exception | None:
