@@ -28,6 +28,9 @@ OTHER_PREFIXES: Final = ("MOONWARD_SERVE_", "MOONWARD_TEST_")
 MEMORY_IDLE_TTL_S: Final = 3 * 3600.0
 """Seconds. The seed system's value: its sessions live in memory only, as these do."""
 
+HOME_FOLDER: Final = "moonward"
+"""The data directory in `$ALC_HOME`, for the command line and the servers."""
+
 HOME_JOURNAL: Final = "journal.db"
 """File of the journal in the data directory, which the command line and the servers use unless told otherwise."""
 
@@ -52,7 +55,8 @@ class Settings:
     """`strict`: what was acknowledged survives a power cut. `relaxed`: it survives a killed host, a power cut may
     take back the last commits. Strict, because an accepted answer is never lost."""
     data_dir: Path | None = field(default=None, metadata=kind.OPTIONAL_PATH.field())
-    """Directory of `alc.state` and of cards. None: the user's data directory (`$XDG_DATA_HOME/moonward`)."""
+    """Directory of `alc.state` and of cards. None: the user's data directory (`$XDG_DATA_HOME/moonward`). The command
+    line and the servers take `$ALC_HOME/moonward` where that variable is set."""
     package_paths: tuple[Path, ...] = field(default=(), metadata=kind.PATHS.field())
     """Directories searched for packages, in this order, after those that a start names. In the environment:
     separated by colons. None by default."""
@@ -129,7 +133,9 @@ class Settings:
     ) -> Settings:
         """The settings that hold: `overrides` win over the fields given to `settings`, they over `environ`.
 
-        `at_home`: where none of them names a journal, it is `home_journal`, as for the command line and the servers.
+        `at_home`: where none of them names a journal, it is `home_journal`, as for the command line and the servers;
+        where none names a data directory and `ALC_HOME` is set, it is `moonward` in there: who gives packages a home
+        of their own wants the rest in there, too.
         Raises `SettingsError` for a wrong value or an unknown name, naming it.
         """
         if settings is not None and not isinstance(settings, cls):
@@ -140,6 +146,8 @@ class Settings:
         for name, value in (overrides or {}).items():
             cls._check_name(name)
             values[name] = value
+        if at_home and "data_dir" not in values and (home := (environ or {}).get("ALC_HOME")):
+            values["data_dir"] = Path(home).expanduser() / HOME_FOLDER
         if at_home and "journal" not in values:
             values["journal"] = cls(**values).home_journal
         return cls(**values)

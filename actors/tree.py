@@ -51,6 +51,9 @@ runs a script, so one that fails that often will not be mended by another start.
 
 ROOT_PERIOD_S = 60.0
 
+CLOSE_S = 1.0
+"""Seconds in which a journal that could not be opened must be closed; there is nothing to write."""
+
 POOL_SHUTDOWN_S = 1.0
 """Seconds that workers and zygote have to be gone in; they are killed at once, which takes about a millisecond."""
 
@@ -87,14 +90,15 @@ def build(
         reply.complete(services)
         return
 
-    def adopted(ids: list[str] | None, error: BaseException | None) -> None:
+    def prepared(error: BaseException | None) -> None:
         if error is not None:
-            reply.fail(error)
+            store.close(CLOSE_S, lambda _: reply.fail(error))
         else:
-            log.info("journal.opened", journal=settings.journal, sessions=len(ids or ()))
+            log.info("journal.opened", journal=settings.journal)
             reply.complete(services)
 
-    store.adopt(adopted)
+    # No session is taken before somebody wants something of it: other hosts may be there to do so, now or later.
+    store.prepare(prepared)
 
 
 def open_store(loop: Loop, settings: Settings) -> Store:

@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from moonward.actors.errors import PackageError
 from moonward.actors.host.package_list import PackageInfo, describe
@@ -35,6 +36,13 @@ GIT_URL = re.compile(r"(https|ssh|file)://[^\s]+")
 SCP_URL = re.compile(r"[A-Za-z0-9_.-]+@[A-Za-z0-9.-]+:[^\s:]+")
 
 
+class Installation(NamedTuple):
+    """What was installed, and the names of the packages that were there already and stayed as they were."""
+
+    installed: list[PackageInfo]
+    skipped: list[str]
+
+
 def install_packages(
     source: str,
     home: Path,
@@ -47,17 +55,30 @@ def install_packages(
     `source` is a directory or a Git URL (https, ssh, file, user@host:path); `env` is Git's environment. `name` names
     a single package; without it, the last part of `source` does. Raises `PackageError`.
     """
+    return put_packages(source, home, name, env, timeout_s).installed
+
+
+def put_packages(
+    source: str,
+    home: Path,
+    name: str | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = GIT_TIMEOUT_S,
+    *,
+    replaces: bool = True,
+) -> Installation:
+    """The same; unless it `replaces`, packages of the same name stay as they are."""
     local = Path(source).expanduser()
     try:
         if not is_git_url(source):
             if not local.is_dir():
                 raise PackageError(f"'{source}' is neither a directory nor a Git URL (https, ssh, file)")
-            return install_folder(local, home, name or local.resolve().name)
+            return install_folder(local, home, name or local.resolve().name, replaces=replaces)
         with tempfile.TemporaryDirectory(prefix="moonward-clone-") as scratch:
             clone = Path(scratch) / "clone"
             clone_repository(source, clone, env or os.environ, timeout_s)
             last = source.rstrip("/").replace(":", "/").rsplit("/", 1)[-1]
-            return install_folder(clone, home, name or last.removesuffix(".git"))
+            return install_folder(clone, home, name or last.removesuffix(".git"), replaces=replaces)
     except OSError as error:
         raise PackageError(f"installing '{masked(source)}' failed: {error}") from error
 
@@ -106,7 +127,7 @@ def clone_repository(url: str, target: Path, env: Mapping[str, str], timeout_s: 
         raise PackageError(f"cloning '{masked(url)}' failed: {said}")
 
 
-def install_folder(folder: Path, home: Path, name: str) -> list[PackageInfo]:
+def install_folder(folder: Path, home: Path, name: str, *, replaces: bool = True) -> Installation:
     """Install a folder with an `init.lua` as `name`, or each of its sub-folders that has one."""
     if (folder / "init.lua").is_file():
         sources = {name: folder}
@@ -117,6 +138,8 @@ def install_folder(folder: Path, home: Path, name: str) -> list[PackageInfo]:
     for each in sources:
         if not NAME_PART.fullmatch(each):
             raise PackageError(f"package name {each!r} is not allowed: letters, digits, '_' and '-'")
+    skipped = [] if replaces else [each for each in sources if os.path.lexists(home / each)]
+    sources = {each: source for each, source in sources.items() if each not in skipped}
     home.mkdir(parents=True, exist_ok=True)
     staging = Path(tempfile.mkdtemp(prefix=".installing-", dir=home))
     try:
@@ -130,7 +153,7 @@ def install_folder(folder: Path, home: Path, name: str) -> list[PackageInfo]:
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     installed = [describe(str(home), each) for each in sources]
-    return [info for info in installed if info is not None]
+    return Installation([info for info in installed if info is not None], skipped)
 
 
 def replace_folder(fresh: Path, place: Path, former: Path) -> None:

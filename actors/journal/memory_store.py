@@ -145,6 +145,10 @@ class MemoryStore:
             )
         done(rows, None)
 
+    def prepare(self, done: Told) -> None:
+        """See `Store`. Nothing can stand in the way."""
+        done(None)
+
     def adopt(self, done: Done[Ids]) -> None:
         """See `Store`. Nothing outlived an earlier Runtime."""
         done([], None)

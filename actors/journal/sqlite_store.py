@@ -160,6 +160,10 @@ class SqliteStore:
         """See `Store`."""
         self._read(partial(sqlite_reader.read_rows, self._path), done)
 
+    def prepare(self, done: Told) -> None:
+        """See `Store`. The work is done when the file is open."""
+        self._work(lambda desk: None, partial(_tell, done))
+
     def adopt(self, done: Done[Ids]) -> None:
         """See `Store`."""
         self._work(sqlite_work.adopt, done)

@@ -130,6 +130,9 @@ class Store(Protocol):
     def list(self, done: Done[Rows]) -> None:
         """All sessions, oldest first."""
 
+    def prepare(self, done: Told) -> None:
+        """Make ready to write, so that what stands in the way is told now: `JournalError`. Takes no session."""
+
     def adopt(self, done: Done[Ids]) -> None:
         """Make every session this host's that has not ended and has no live owner; `done` gets their ids."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from moonward.actors.errors import PackageError
-from moonward.actors.host.package_install import install_packages, masked
+from moonward.actors.host.package_install import install_packages, masked, put_packages
 from moonward.actors.host.package_list import list_packages, remove_package
 from moonward.actors.host.packages import find_module
 
@@ -82,6 +82,17 @@ def test_installing_again_replaces_and_leaves_nothing_behind(tmp_path: Path) -> 
     assert [info.version for info in list_packages([home])] == ["1.1"]
     assert sorted(os.listdir(home)) == ["cot"]
     assert os.listdir(home / "cot") == ["init.lua"]
+
+
+def test_packages_that_are_there_can_be_left_as_they_are(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    install_packages(str(package(tmp_path / "a" / "one")), home)
+    package(tmp_path / "all" / "one", "2.0")
+    package(tmp_path / "all" / "two", "2.0")
+    done = put_packages(str(tmp_path / "all"), home, replaces=False)
+    assert ([info.name for info in done.installed], done.skipped) == (["two"], ["one"])
+    assert [(info.name, info.version) for info in list_packages([home])] == [("one", "1.0"), ("two", "2.0")]
+    assert sorted(os.listdir(home)) == ["one", "two"]
 
 
 def test_a_bare_repository_is_cloned(tmp_path: Path, bare: Path) -> None:

@@ -211,6 +211,11 @@ def test_sessions_are_listed_oldest_first(client: Client) -> None:
     ]
 
 
+def test_preparing_takes_no_session(client: Client) -> None:
+    client.tell("prepare")
+    assert client.ask("list") == []
+
+
 def test_an_empty_store_lists_nothing_and_adopts_nothing(client: Client) -> None:
     assert client.ask("list") == []
     assert client.ask("adopt") == []

@@ -41,6 +41,14 @@ def test_the_journal_of_the_command_line_is_in_the_data_directory_unless_one_is_
     assert Settings.resolve(None, {}, environ, at_home=True).idle_ttl is None
 
 
+def test_the_command_line_keeps_its_data_in_the_home_of_packages_where_that_is_named() -> None:
+    environ = {"ALC_HOME": "/a"}
+    assert Settings.resolve(None, {}, environ).data_dir is None
+    assert Settings.resolve(None, {}, environ, at_home=True).journal == "sqlite:////a/moonward/journal.db"
+    named = environ | {"MOONWARD_DATA_DIR": "/d"}
+    assert Settings.resolve(None, {}, named, at_home=True).journal == "sqlite:////d/journal.db"
+
+
 def test_idle_sessions_expire_after_three_hours_in_memory_and_never_in_a_durable_journal() -> None:
     assert Settings().idle_ttl == 3 * 3600
     assert Settings(journal="sqlite:////j.db").idle_ttl is None
