@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,13 +93,17 @@ def build(
 
     def prepared(error: BaseException | None) -> None:
         if error is not None:
-            store.close(CLOSE_S, lambda _: reply.fail(error))
+            store.close(CLOSE_S, partial(_fail, reply, error))
         else:
             log.info("journal.opened", journal=settings.journal)
             reply.complete(services)
 
     # No session is taken before somebody wants something of it: other hosts may be there to do so, now or later.
     store.prepare(prepared)
+
+
+def _fail(reply: Reply[Any], error: BaseException, _: BaseException | None) -> None:
+    reply.fail(error)
 
 
 def open_store(loop: Loop, settings: Settings) -> Store:

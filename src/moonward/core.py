@@ -227,6 +227,19 @@ class Core:
         """Read a portable file."""
         return self.run(lambda reply: tree.import_(self.services, path, reply))
 
+    def add_note(self, session_id: str, title: str, text: str) -> Reply[Any]:
+        """Add a remark to a session."""
+        at_ms = self.services.now().wall_ms
+        return self.run(
+            lambda reply: self.services.store.add_note(
+                session_id, title, text, at_ms, lambda error: tree.settled(reply)(None, error)
+            )
+        )
+
+    def notes(self, session_id: str) -> Reply[Any]:
+        """The remarks of a session, oldest first."""
+        return self.run(lambda reply: self.services.store.notes(session_id, tree.settled(reply)))
+
     def prune(self, older_than_s: float) -> Reply[Any]:
         """Remove old journals."""
         before_ms = int(self.services.now().wall_ms - older_than_s * 1000)

@@ -11,7 +11,7 @@ from typing import Any
 
 import moonward
 from moonward.actors.errors import SettingsError
-from moonward.cli import advise, doctor, packages, run, types
+from moonward.cli import advise, doctor, mcp, packages, run, serve, types
 from moonward.cli.exit_status import FAILED, INTERRUPTED, WRONG_USAGE
 from moonward.cli.terminal_text import one_line
 from moonward.supervisor.errors import MoonwardError
@@ -22,6 +22,8 @@ COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], 
     packages.add,
     types.add,
     doctor.add,
+    mcp.add,
+    serve.add,
 )
 """Each adds its commands and sets `handler`, a function from the parsed arguments to an exit status."""
 

@@ -1,0 +1,125 @@
+"""The tools for packages, and what the server says of itself."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import moonward
+
+from .inside import ERAS, call, client, run
+
+pytestmark = pytest.mark.parametrize("era", ERAS)
+
+
+def package(folder: Path, version: str = "1.0") -> Path:
+    folder.mkdir(parents=True)
+    meta = f'name = "{folder.name}", version = "{version}", description = "d"'
+    (folder / "init.lua").write_text(
+        f"local M = {{ meta = {{ {meta} }} }}\nM.meta = {{ {meta} }}\nfunction M.run() return '{version}' end\nreturn M\n"
+    )
+    return folder
+
+
+def repository(folder: Path) -> str:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@t"]
+    for arguments in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "first"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)
+    return f"file://{folder}"
+
+
+def test_a_package_is_installed_listed_run_and_removed(era: str, tmp_path: Path) -> None:
+    source = package(tmp_path / "src" / "mine")
+
+    async def test() -> None:
+        home = tmp_path / "packages"
+        async with client(tmp_path, era, package_paths=[home]) as host:
+            assert (await call(host, "alc_pkg_list"))["packages"] == []
+            done = await call(host, "alc_pkg_install", url=str(source))
+            assert (done["installed"], done["skipped"]) == (["mine"], [])
+            assert "types_path" not in done
+            listed = await call(host, "alc_pkg_list")
+            assert listed["packages"] == [
+                {
+                    "name": "mine",
+                    "version": "1.0",
+                    "description": "d",
+                    "path": str(home / "mine"),
+                    "source": str(home),
+                    "scope": "global",
+                    "active": True,
+                }
+            ]
+            assert {"path": str(home), "source": "default"} in listed["search_paths"]
+            assert (await call(host, "alc_advice", strategy="mine"))["result"] == "1.0"
+            removed = await call(host, "alc_pkg_remove", name="mine")
+            assert (removed["removed"], removed["path"]) == ("mine", str(home / "mine"))
+            assert (await call(host, "alc_pkg_list"))["packages"] == []
+
+    run(test)
+
+
+def test_from_a_directory_packages_are_replaced_and_from_git_skipped_unless_forced(
+    era: str, tmp_path: Path
+) -> None:
+    package(tmp_path / "all" / "one")
+    package(tmp_path / "all" / "two")
+    url = repository(tmp_path / "all")
+
+    async def test() -> None:
+        async with client(tmp_path, era) as host:
+            for source in (str(tmp_path / "all"), str(tmp_path / "all")):
+                assert (await call(host, "alc_pkg_install", url=source))["installed"] == ["one", "two"]
+            stale = tmp_path / "packages" / "one" / "init.lua"
+            stale.write_text("-- stale")
+            done = await call(host, "alc_pkg_install", url=url)
+            assert (done["installed"], done["skipped"]) == ([], ["one", "two"])
+            assert stale.read_text() == "-- stale"
+            done = await call(host, "alc_pkg_install", url=url, force=True)
+            assert (done["installed"], done["skipped"]) == (["one", "two"], [])
+            assert "stale" not in stale.read_text()
+
+    run(test)
+
+
+def test_an_installation_says_where_editors_find_the_definitions(era: str, tmp_path: Path) -> None:
+    source = package(tmp_path / "src" / "mine")
+    (tmp_path / "types").mkdir()
+    (tmp_path / "types" / "alc.d.lua").touch()
+
+    async def test() -> None:
+        async with client(tmp_path, era) as host:
+            done = await call(host, "alc_pkg_install", url=str(source), name="yours")
+            assert done["installed"] == ["yours"]
+            assert done["types_path"] == str(tmp_path / "types" / "alc.d.lua")
+
+    run(test)
+
+
+def test_a_projects_packages_are_listed_as_its_own(era: str, tmp_path: Path) -> None:
+    package(tmp_path / "project" / "packages" / "local")
+
+    async def test() -> None:
+        async with client(tmp_path, era) as host:
+            listed = await call(host, "alc_pkg_list", project_root=str(tmp_path / "project"))
+            assert [(each["name"], each["scope"]) for each in listed["packages"]] == [("local", "project")]
+
+    run(test)
+
+
+def test_the_server_says_what_it_is_and_where_things_are(era: str, tmp_path: Path) -> None:
+    async def test() -> None:
+        journal = f"sqlite:///{tmp_path / 'journal.db'}"
+        async with client(tmp_path, era, journal=journal) as host:
+            info: dict[str, Any] = await call(host, "alc_info")
+            assert info["version"] == moonward.__version__
+            assert (info["journal"], info["durability"]) == (journal, "strict")
+            assert info["data_dir"] == str(tmp_path / "data")
+            assert info["packages_dir"] == str(tmp_path / "packages")
+            assert info["search_paths"] == [{"path": str(tmp_path / "packages"), "source": "default"}]
+            assert isinstance(info["confinement"], str)
+
+    run(test)
