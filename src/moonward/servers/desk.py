@@ -66,7 +66,7 @@ class Desk:
     ) -> str:
         """Start a session; its id."""
         message = requests.start(self.core.settings, code, ctx, packages, None, None, guest.name)
-        session_id: str = await outcome(self.core.tell(message), message)
+        session_id: str = await outcome(self.core, self.core.tell(message), message)
         return session_id
 
     async def advise(
@@ -79,7 +79,7 @@ class Desk:
     ) -> str:
         """Run an installed strategy; the session's id."""
         message = requests.advise(self.core.settings, strategy, task, opts, packages, None, guest.name)
-        session_id: str = await outcome(self.core.tell(message), message)
+        session_id: str = await outcome(self.core, self.core.tell(message), message)
         return session_id
 
     async def wait(self, session_id: str) -> Paused | Finished:
@@ -121,7 +121,7 @@ class Desk:
 
     async def rows(self, guest: Guest) -> list[SessionRow]:
         """The guest's sessions, oldest first, but for those that another live host has."""
-        rows: list[SessionRow] = await outcome(self.core.list_sessions())
+        rows: list[SessionRow] = await outcome(self.core, self.core.list_sessions())
         here = os.getpid()
         return [
             row
@@ -131,11 +131,11 @@ class Desk:
 
     async def add_note(self, session_id: str, title: str, text: str) -> None:
         """Add a remark to a session."""
-        await outcome(self.core.add_note(session_id, title, text))
+        await outcome(self.core, self.core.add_note(session_id, title, text))
 
     async def notes(self, session_id: str) -> Notes:
         """The remarks of a session, oldest first."""
-        notes: Notes = await outcome(self.core.notes(session_id))
+        notes: Notes = await outcome(self.core, self.core.notes(session_id))
         return notes
 
     async def stream(self, session_id: str) -> EventStream:
@@ -145,7 +145,7 @@ class Desk:
         def find(reply: Reply[Any]) -> None:
             reply.complete(services.stream_of(session_id))
 
-        stream: EventStream = await outcome(self.core.run(find))
+        stream: EventStream = await outcome(self.core, self.core.run(find))
         return stream
 
     async def check(self, guest: Guest, session_id: str) -> Started:
@@ -184,11 +184,11 @@ class Desk:
 
         async with self._room:
             threading.Thread(target=job, name="moonward server job", daemon=True).start()
-            done: T = await outcome(reply)
+            done: T = await outcome(self.core, reply)
         return done
 
     async def _ask(self, session_id: str, message: Any) -> Any:
-        return await outcome(self.core.ask(requests.identity(session_id), message), message)
+        return await outcome(self.core, self.core.ask(requests.identity(session_id), message), message)
 
 
 def is_active(row: SessionRow) -> bool:
