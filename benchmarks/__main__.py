@@ -11,13 +11,19 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine, table
+from benchmarks import machine, plot, table
 from benchmarks.progress import Progress
 from benchmarks.record import Failure, Record
 from benchmarks.row import Row, Run
 from benchmarks.rows import ROWS
 
 TREE = Path(__file__).parent.parent
+PUBLISHED = TREE / "docs" / "measurements"
+"""What the documents show."""
+
+UNPUBLISHED = TREE / ".bench"
+"""Where what is not whole goes, so that it never replaces what the documents show."""
+
 INTERRUPTED = 130
 """128 + SIGINT, as shells count."""
 
@@ -30,7 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n\n".join(f"row {row.key}: {row.title}\n{row.method}" for row in chosen))
         return 0
     raise_open_file_limit()
-    folder: Path = arguments.out
+    folder: Path = arguments.out or (
+        PUBLISHED if arguments.rows is None and not arguments.quick else UNPUBLISHED
+    )
     folder.mkdir(parents=True, exist_ok=True)
     record = Record(machine.here(), [row.key for row in chosen], arguments.quick, time.time())
     try:
@@ -39,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status = INTERRUPTED
     record.ended_s = time.time()
     record.save(folder / "bench.json")
+    draw(record, folder)
     print(record.machine.text)
     print(table.text(record))
     if status == INTERRUPTED:
@@ -67,6 +76,15 @@ def measure(rows: Sequence[Row], record: Record, folder: Path) -> int:
     return 1 if record.failures else 0
 
 
+def draw(record: Record, folder: Path) -> None:
+    """Draw the plots, or say what is missing."""
+    try:
+        for path in plot.draw(record, folder):
+            print(path)
+    except ImportError:
+        print("no plots: they need matplotlib, which the extra `bench` brings", file=sys.stderr)
+
+
 def choose(keys: str | None) -> list[Row]:
     """The rows that are named by keys with blanks or commas between them; all of them by None."""
     if keys is None:
@@ -89,7 +107,12 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument(
         "--explain", action="store_true", help="say how each row is measured, and measure nothing"
     )
-    options.add_argument("--out", type=Path, default=TREE / ".bench", help="folder of the JSON and the plots")
+    options.add_argument(
+        "--out",
+        type=Path,
+        help=f"folder of the JSON and the plots; by default docs/{PUBLISHED.name} for all rows in full, "
+        f"else {UNPUBLISHED.name}",
+    )
     return options
 
 

@@ -11,7 +11,8 @@ from benchmarks.floors import Floors
 class Figure(msgspec.Struct, frozen=True):
     """One measured value, in `unit` ("s", "bytes", "feeds/s", …), with the floors that were measured around it.
 
-    `percentiles` are pairs of rank and value, when the value is one of a distribution of `samples` samples.
+    When the value is one of a distribution of `samples` samples, it is the one of `rank`, and `percentiles` are pairs
+    of rank and value.
     """
 
     row: str
@@ -21,6 +22,7 @@ class Figure(msgspec.Struct, frozen=True):
     floors: Floors
     bound: Bound | None = None
     samples: int = 1
+    rank: float = 50
     percentiles: list[tuple[float, float]] = []
     note: str = ""
 

@@ -117,7 +117,7 @@ class Run:
         note: str = "",
     ) -> Figure:
         """A figure without a distribution."""
-        return Figure(self.key, name, value, unit, self._take_floors(), bound, samples, [], note)
+        return Figure(self.key, name, value, unit, self._take_floors(), bound, samples, note=note)
 
     def spread(
         self,
@@ -131,7 +131,7 @@ class Run:
         """A figure of times in seconds; its value is the percentile `rank`."""
         spread = Spread(samples_s)
         value, table = spread.percentile(rank), list(spread.table())
-        return Figure(self.key, name, value, "s", self._take_floors(), bound, len(spread), table, note)
+        return Figure(self.key, name, value, "s", self._take_floors(), bound, len(spread), rank, table, note)
 
     def curve(self, plot: str, name: str, x: str, y: str, points: list[tuple[float, float]]) -> Curve:
         """A curve of the plot `plot`."""

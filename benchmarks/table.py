@@ -35,6 +35,8 @@ def cells(figure: Figure) -> tuple[str, ...]:
     target = f"{target_text(bound, figure.unit)}" if bound is not None else ""
     tail = next((quantity(value, figure.unit) for rank, value in figure.percentiles if rank == 99), "")
     value = quantity(figure.value, figure.unit)
+    if figure.percentiles and figure.rank != 50:
+        value += f" (p{figure.rank:g})"
     count = f"{figure.samples:,}" if figure.samples > 1 else ""
     return figure.row, figure.name, value, ratio, target, verdict, tail, count
 

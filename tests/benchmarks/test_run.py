@@ -112,5 +112,7 @@ def test_each_row_runs_in_its_quick_form(row: Row, tmp_path: Path) -> None:
     found = list(row.measure(run))
     figures = [each for each in found if isinstance(each, Figure)]
     assert figures
-    assert all(each.value > 0 and each.row == row.key for each in figures)
+    assert all(each.row == row.key for each in figures)
+    # what others do shows in MemAvailable
+    assert all(each.value > 0 for each in figures if "MemAvailable" not in each.name)
     assert all(len(each.points) > 1 for each in found if isinstance(each, Curve))

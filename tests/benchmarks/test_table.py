@@ -51,6 +51,12 @@ def test_a_line_says_ratio_target_and_verdict(
 
 
 def test_a_line_shows_the_tail_of_a_distribution() -> None:
-    figure = Figure("1", "x", 1e-3, "s", FLOORS, None, 10_000, [(50, 1e-3), (99, 2e-3), (100, 3e-3)])
+    percentiles = [(50.0, 1e-3), (99.0, 2e-3), (100.0, 3e-3)]
+    figure = Figure("1", "x", 1e-3, "s", FLOORS, None, 10_000, percentiles=percentiles)
     assert table.cells(figure)[6:] == ("2.00 ms", "10,000")
     assert "| 2.00 ms | 10,000 |" in table.markdown([figure])
+
+
+def test_a_value_that_is_not_the_median_says_so() -> None:
+    figure = Figure("11", "x", 2e-3, "s", FLOORS, None, 100, 99, [(50.0, 1e-3), (99.0, 2e-3)])
+    assert table.cells(figure)[2] == "2.00 ms (p99)"
