@@ -4,6 +4,7 @@
 #   make test    build the wheel, install it, run the tests on it from outside the tree
 #   make docs    write again the pages that are drawn from the sources
 #   make check   ruff, mypy and the tests on an editable install
+#   make chaos   100 sessions under random faults, with a report (SEED=7 repeats a plan), then the long soaks
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
@@ -16,6 +17,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
+SEED ?=
+CHAOS_ARGS ?=
 ROWS ?=
 QUICK ?=
 
@@ -92,6 +95,7 @@ docs: $(VENV)/demo-installed
 	$(VENV)/bin/python -P docs/render.py
 
 chaos: $(VENV)/dev-installed
+	@(cd tests && ../$(VENV)/bin/python -m chaos workers $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS))
 	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest -m "chaos or soak" --timeout=1800 $(PYTEST_ARGS)
 
 hostile: $(VENV)/dev-installed

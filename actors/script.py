@@ -82,7 +82,7 @@ class Script:
         self._started = started
         self._limits = limits
         self._in_flight: set[tuple[str, str]] = set()
-        self._budget = services.budget_of(started.session_id)
+        self._budget = services.budgets.get(started.session_id)
         self.engine: Engine | None = None
 
     @property
@@ -93,7 +93,7 @@ class Script:
     @property
     def restarts(self) -> int:
         """Workers replaced so far."""
-        return self._budget.restarts
+        return self._budget.restarts if self._budget is not None else 0
 
     def run(self, ready: ReadyWorker | None = None) -> None:
         """Run, or repeat what is recorded and go on. Does nothing when it runs."""
@@ -179,11 +179,12 @@ class Script:
             return
         delay_s: float | None = 0.0
         if loss.is_charged:
+            self._budget = self._services.budget_of(self._started.session_id)
             delay_s = self._budget.charge(self._services.loop.clock(), len(self._host.entries()))
         if delay_s is None:
             self._give_up(engine, strand, loss, f"worker lost, restart budget spent: {loss.detail}")
             return
-        self._host.restarting(loss, self._budget.restarts)
+        self._host.restarting(loss, self.restarts)
         if delay_s == 0.0:
             engine.restart(strand)
         else:

@@ -14,7 +14,7 @@ def test_a_closed_runtime_leaves_no_descriptor_thread_or_process() -> None:
         with moonward.Runtime() as runtime:
             paused = runtime.start("return alc.llm('?')")
             paused.wait()
-            ended = runtime.start("return 1")
+            ended = runtime.start("return { alc.state.incr('n'), alc.card.create({ pkg = { name = 'p' } }) }")
             ended.wait()
             runtime.start("while true do end")
             assert descendants(os.getpid()) > before
