@@ -60,7 +60,9 @@ def run(name: str, data_dir: Path, faults: Faults | None = None) -> tuple[Any, S
     with FaultyRuntime(faults, journal="memory:", data_dir=data_dir, package_paths=[STRATEGIES]) as runtime:
         session = runtime.advise(name, opts=loaded(name, "ctx.json"))
         finished = moonward.drive(session, script)
-        assert session.snapshot()["restarts"] == len(runtime.faults.history)
+        # one that was killed after a reply may have said its last word by then
+        unless_over = sum(each.point != "replied" for each in runtime.faults.history)
+        assert unless_over <= session.snapshot()["restarts"] <= len(runtime.faults.history)
     assert isinstance(finished.state, moonward.Completed), finished.state
     assert isinstance(finished.state.result, dict)
     return finished.state.result["result"], script
