@@ -15,6 +15,7 @@ from benchmarks.rows import (
     sleeping_memory,
     start,
     throughput,
+    values,
     wake,
 )
 
@@ -32,4 +33,5 @@ ROWS: Final = (
     Row("11", "worker killed → session paused again", recovery.recovery),
     Row("12", "feed beside 4 spinning sessions", neighbour.neighbour),
     Row("13", "growth of a feed's cost", growth.growth),
+    Row("values", "values of a megabyte, of ten thousand elements", values.sized),
 )
