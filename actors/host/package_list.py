@@ -65,9 +65,13 @@ def remove_package(name: str, home: Path) -> str:
         raise PackageError(f"package name {name!r} is not allowed: letters, digits, '_' and '-'")
     folder = home / name
     try:
+        single = home / f"{name}.lua"
         if folder.is_symlink():
             folder.unlink()
             return str(folder)
+        if not folder.exists() and (single.is_symlink() or single.is_file()):
+            single.unlink()
+            return str(single)
         if not folder.is_dir():
             raise PackageError(f"package '{name}' is not installed in '{home}'")
         # away by one rename, so that no session finds half of a package

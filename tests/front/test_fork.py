@@ -283,3 +283,23 @@ def test_what_is_left_of_the_budget_goes_to_the_children_in_their_order(packages
             result, pauses = to_the_end(session)
         assert [list(each) for each in pauses] == [["f-0-0", "f-1-0", "f-2-0"], ["f-0-1"]]
         assert [row["result"][1] for row in result] == ["<f-0-1 two>", refused, refused]
+
+
+def test_a_fork_that_sleeps_is_woken_by_an_answer(packages: Path, tmp_path: Path) -> None:
+    with FaultyRuntime(data_dir=tmp_path, hibernate_after=0.05, reap_interval=0.05) as runtime:
+        session = runtime.start(
+            "return alc.fork({'talker', 'busy', 'silent'}, {task = 'T'})", packages=[packages]
+        )
+        event = session.wait(20)
+        next(each for each in session.events() if each.kind == "hibernated")
+        assert runtime.workers(session.id) == {}
+        while isinstance(event, Paused):
+            event = answer(session, event)  # type: ignore[assignment]
+        assert isinstance(event, Finished)
+        assert isinstance(event.state, Completed)
+        rows: Any = event.state.result
+        assert [row["result"] for row in rows] == [
+            ["<f-0-0 T talker 1>", "<f-0-1 T talker 2>"],
+            [1, "<f-1-0 busy?>", 2],
+            {"task": "T"},
+        ]

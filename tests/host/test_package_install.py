@@ -191,6 +191,18 @@ def test_a_package_is_removed(tmp_path: Path) -> None:
         remove_package("cot", tmp_path)
 
 
+def test_a_package_of_one_file_is_listed_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "one.lua").write_text("return {meta = {version = '7'}}")
+    package(tmp_path / "both", "1")
+    (tmp_path / "both.lua").write_text("return {meta = {version = '2'}}")
+    (tmp_path / "notes.txt").write_text("")
+    found = [(info.name, info.version, info.path) for info in list_packages([tmp_path])]
+    assert found == [("both", "1", f"{tmp_path}/both"), ("one", "7", f"{tmp_path}/one.lua")]
+    assert remove_package("one", tmp_path) == f"{tmp_path}/one.lua"
+    remove_package("both", tmp_path)
+    assert [info.version for info in list_packages([tmp_path])] == ["2"]
+
+
 def test_removing_a_linked_package_keeps_what_it_links_to(tmp_path: Path) -> None:
     target = package(tmp_path / "mine" / "cot")
     (tmp_path / "home").mkdir()
