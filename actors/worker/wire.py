@@ -22,7 +22,7 @@ must be given, in this order, before it may read the clock itself; that is how a
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -59,7 +59,7 @@ class Notes(msgspec.Struct, frozen=True, tag_field="t", tag="notes", forbid_unkn
 class AskRequest(msgspec.Struct, frozen=True, tag_field="t", tag="ask", forbid_unknown_fields=True):
     """Questions for the host's model; the reply is ANSWERS, or REFUSED (budget, limits)."""
 
-    queries: list[QuerySpec]
+    queries: Annotated[list[QuerySpec], msgspec.Meta(min_length=1)]
     clocks: Clocks = []
 
 
