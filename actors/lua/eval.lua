@@ -1,6 +1,6 @@
 -- alc.eval: a strategy measured against a scenario, by the package `evalframe`.
 --
--- Of that package are used: suite(name)(spec):run():to_table(), bind{…}, bind.is_binding, graders, scorers,
+-- Of that package are used: suite(name)(spec):run():to_table(), bind{…}, grader(name){check}, graders, scorers,
 -- llm_graders and providers.algocline{strategy, opts}.
 
 local K = ...
@@ -71,8 +71,11 @@ local function judged(frame, name)
   return nil
 end
 
-local function binding_of(frame, grader)
+local function binding_of(frame, grader, i)
   if type(grader) == "function" then
+    if frame.grader ~= nil then -- what it binds are graders, never bare functions
+      grader = frame.grader("grader-" .. i)({ check = grader })
+    end
     return frame.bind({ grader })
   elseif type(grader) ~= "string" then
     return nil, "a grader must be a name or a function, got " .. K.kind(grader)
@@ -106,7 +109,7 @@ local function suite_of(frame, spec, strategy, opts)
   end
   local graders = type(spec.graders) == "table" and spec.graders or { "exact_match" }
   while graders[i] ~= nil do
-    local binding, problem = binding_of(frame, graders[i])
+    local binding, problem = binding_of(frame, graders[i], i)
     if not binding then
       return nil, problem
     end

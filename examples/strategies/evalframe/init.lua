@@ -17,22 +17,17 @@ M.graders = {
   end,
 }
 
-M.bind = setmetatable({
-  is_binding = function(value)
-    return type(value) == "table" and type(value.grade) == "function"
-  end,
-}, {
-  __call = function(_, parts)
-    local scorer = parts[2] or function(passed)
-      return passed and 1 or 0
-    end
-    return {
-      grade = function(response, case)
-        return scorer(parts[1](response, case))
-      end,
-    }
-  end,
-})
+-- A grader, and what makes a score from 0 to 1 of what it says.
+function M.bind(parts)
+  local scorer = parts[2] or function(passed)
+    return passed and 1 or 0
+  end
+  return {
+    grade = function(response, case)
+      return scorer(parts[1](response, case))
+    end,
+  }
+end
 
 M.providers = {}
 
