@@ -28,6 +28,9 @@ Job = Callable[[], None]
 MAX_EVENTS = 256
 """Events taken from epoll at once; arbitrary, bounds the time between two looks at the timers."""
 
+LONGEST_WAIT_S = 3600.0
+"""Longest wait for epoll at once; arbitrary, it refuses more than 24 days. A timer may be due much later."""
+
 BURST = 512
 """Jobs run between two looks at epoll; arbitrary, keeps pipes served while messages pour in."""
 
@@ -194,7 +197,7 @@ class Loop:
             heapq.heappop(self._timers)
         if not self._timers:
             return -1
-        return max(0.0, self._timers[0][0] - self.clock())
+        return min(LONGEST_WAIT_S, max(0.0, self._timers[0][0] - self.clock()))
 
     def _guard(self, job: Job) -> None:
         try:

@@ -48,6 +48,18 @@ def test_a_job_that_raises_hurts_no_other_and_is_reported() -> None:
     assert [type(error) for error in errors] == [SystemExit]
 
 
+def test_a_timer_that_is_due_in_ages_does_not_hurt_the_loop(loop: Loop) -> None:
+    done = threading.Event()
+
+    def arm() -> None:
+        loop.call_later(1e12, done.set)
+        loop.call_later(1e308, done.set)
+        loop.call_later(0.001, lambda: loop.call_later(0.001, done.set))
+
+    loop.post(arm)
+    assert done.wait(WAIT_S)
+
+
 def test_stop_runs_what_was_posted_before_it(loop: Loop) -> None:
     seen: list[int] = []
     other = Loop()
