@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import msgspec
 
 from moonward.actors.errors import SettingsError
 
-MIB = 1 << 20
+if TYPE_CHECKING:
+    from typing import Unpack
+
+MIB: Final = 1 << 20
+
+MOST: Final = 1 << 40
+"""Largest value of a limit that is a whole number: a TiB. Arbitrary; far above any machine, and fits every counter."""
+
+LONGEST_S: Final = 1e9
+"""Largest duration in seconds: thirty years. Arbitrary; a journal cannot hold infinity."""
+
+
+class LimitFields(TypedDict, total=False):
+    """The fields of `Limits`, for type checkers: durations may be a `timedelta`."""
+
+    memory_bytes: int
+    slice_seconds: float | timedelta
+    cpu_seconds: float | timedelta
+    max_frame_bytes: int
+    max_result_bytes: int
+    max_query_bytes: int
+    max_queries: int
+    max_error_bytes: int
+    max_log_bytes: int
+    max_frames_per_slice: int
+    max_code_bytes: int
+    max_strands: int
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Limits of one session; a session that crosses one ends `failed` with `error_kind: "limit"`.
 
-    Sizes are in bytes, durations in seconds.
+    Sizes are in bytes. Durations are seconds or a `timedelta`, and read back as seconds. `SettingsError` names a field
+    that is wrong.
     """
 
     memory_bytes: int = 128 * MIB
@@ -42,14 +71,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_strands: int = 16
     """Children of one `alc.fork`, each a process. Arbitrary; known strategies fork up to 5."""
 
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[LimitFields]) -> None: ...
+
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value: Any = getattr(self, name)
-            whole = not name.endswith("_seconds")
-            number = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-            if not number or not value > 0:
-                what = "a positive integer" if whole else "a positive number of seconds"
-                raise SettingsError(f"limits.{name} must be {what}, got {value!r}")
+            if name.endswith("_seconds"):
+                msgspec.structs.force_setattr(self, name, _duration(name, value))
+            elif isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= MOST:
+                raise SettingsError(f"limits.{name} must be an integer from 1 to {MOST}, got {value!r}")
         if self.memory_bytes < MIB:
             raise SettingsError(
                 f"limits.memory_bytes must be at least {MIB} (1 MiB), got {self.memory_bytes}"
@@ -60,17 +92,17 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             )
 
     @classmethod
-    def of(cls, value: Limits | dict[str, Any] | None, default: Limits) -> Limits:
+    def of(cls, value: Limits | Mapping[str, Any] | None, default: Limits) -> Limits:
         """Limits from what a caller gave: itself, fields to change in `default`, or None."""
         if value is None:
             return default
         if isinstance(value, Limits):
             return value
-        if not isinstance(value, dict):
+        if not isinstance(value, Mapping):
             raise SettingsError(
                 f"limits must be a Limits or an object of its fields, got {type(value).__name__}"
             )
-        unknown = sorted(set(value) - set(cls.__struct_fields__))
+        unknown = sorted(str(name) for name in value if name not in cls.__struct_fields__)
         if unknown:
             known = ", ".join(cls.__struct_fields__)
             raise SettingsError(f"unknown limit {unknown[0]!r}; there are: {known}")
@@ -80,3 +112,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The fields that differ from the defaults."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
+
+
+def _duration(name: str, value: Any) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds <= LONGEST_S:
+        raise SettingsError(
+            f"limits.{name} must be a positive number of seconds, up to {LONGEST_S:g}, or a timedelta, got {value!r}"
+        )
+    return float(seconds)

@@ -37,7 +37,7 @@ class SettingKind(NamedTuple):
             return self.accept(value)
         except SettingsError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             detail = f": {error}" if str(error) else ""
             raise SettingsError(f"{name} must be {self.right}, got {value!r}{detail}") from None
 

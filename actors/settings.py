@@ -10,14 +10,19 @@ import difflib
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypedDict
 
 import platformdirs
 
 from moonward.actors import setting_kind as kind
 from moonward.actors.errors import SettingsError
 from moonward.actors.limits import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Unpack
 
 PREFIX: Final = "MOONWARD_"
 """Of the environment variables that are settings."""
@@ -39,6 +44,32 @@ DESCRIPTORS_RESERVED: Final = 64
 
 DESCRIPTORS_PER_SESSION: Final = 3
 """Open files of one live session: two pipe ends and the worker's standard error."""
+
+
+class SettingsFields(TypedDict, total=False):
+    """The fields of `Settings` as they may be given, for type checkers: durations may be a `timedelta`."""
+
+    journal: str
+    durability: Literal["strict", "relaxed"]
+    data_dir: Path | str | None
+    package_paths: Iterable[Path | str]
+    idle_ttl: float | timedelta | None
+    reap_interval: float | timedelta
+    result_ttl: float | timedelta | None
+    journal_retention: float | timedelta | None
+    hibernate_after: float | timedelta | None
+    limits: Limits | Mapping[str, Any]
+    max_sessions: int | None
+    require_confinement: bool
+    worker_reuse: Literal["never", "clean"]
+    warm_workers: int
+    start_timeout: float | timedelta
+    restart_intensity: int
+    restart_period: float | timedelta
+    close_timeout: float | timedelta
+    prompt_preview_chars: int
+    event_buffer: int
+    log_prompts: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +139,10 @@ class Settings:
     """Events kept for a subscriber that is slower than its session; older ones become `missed(count)`."""
     log_prompts: bool = field(default=False, metadata=kind.TRUTH.field())
     """Put prompts and answers into the host's log events. Off by default: they can be private."""
+
+    if TYPE_CHECKING:
+
+        def __init__(self, **given: Unpack[SettingsFields]) -> None: ...
 
     def __new__(cls, **given: Any) -> Self:
         for name in given:

@@ -69,6 +69,7 @@ def test_a_duration_may_be_a_timedelta_and_reads_back_as_seconds() -> None:
         ("durability", "sloppy", "one of 'strict', 'relaxed'"),
         ("reap_interval", 0, "a positive number of seconds"),
         ("reap_interval", float("nan"), "a positive number of seconds"),
+        ("reap_interval", 10**400, "a positive number of seconds"),
         ("reap_interval", True, "a positive number of seconds"),
         ("idle_ttl", -1, "a number of seconds from 0"),
         ("max_sessions", 0, "an integer from 1 or None"),
