@@ -115,9 +115,10 @@ class IdempotencyConflict(FeedError):
 
 
 class FeedTimeout(MoonwardError, TimeoutError):
-    """The wait ended, the session goes on. `accepted` says whether the answer was taken.
+    """The wait ended, the session goes on. `accepted` says whether the answer of `query_id` was taken; None: unknown.
 
-    Waiting again helps. Feeding again is safe only with an idempotency key, or when `accepted` is False.
+    Waiting again helps. Feeding again is safe with an idempotency key, or when `accepted` is False: then the answer
+    was taken back.
     """
 
     def __init__(self, message: str, query_id: str | None = None, accepted: bool | None = None) -> None:

@@ -7,10 +7,17 @@ Numbers are (epoch, n); a Runtime is an epoch.
 from __future__ import annotations
 
 import itertools
+import logging
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+from moonward.actors.query import LlmQuery
+from moonward.actors.terminal import Cancelled, Completed, Failed
+
+log = logging.getLogger("moonward")
 
 Number = tuple[str, int]
 
@@ -32,14 +39,22 @@ class Event(NamedTuple):
     data: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """The event as a JSON object."""
+        """The event as a JSON object: `number, event, session_id, at`, and what its kind has to say."""
         return {
             "number": list(self.number),
             "event": self.kind,
             "session_id": self.session_id,
             "at": self.at_ms,
-            **self.data,
+            **{name: _json(value) for name, value in self.data.items()},
         }
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, LlmQuery | Completed | Failed | Cancelled):
+        return value.to_json()
+    if isinstance(value, list | tuple):
+        return [_json(each) for each in value]
+    return value
 
 
 def missed(number: Number, session_id: str, at_ms: int, count: int | None) -> Event:
@@ -48,16 +63,20 @@ def missed(number: Number, session_id: str, at_ms: int, count: int | None) -> Ev
 
 
 class EventStream:
-    """The events of one session, or of a Runtime. `push` on the loop; the rest from any thread."""
+    """The events of one session, or of a Runtime. `push` on the loop; the rest from any thread.
 
-    __slots__ = ("_listeners", "_lock", "_ring", "closed", "epoch", "session_id", "total")
+    `is_remnant`: of what an ended session told only its end is known, not its number.
+    """
 
-    def __init__(self, epoch: str, capacity: int, session_id: str = "") -> None:
+    __slots__ = ("_listeners", "_lock", "_ring", "closed", "epoch", "is_remnant", "session_id", "total")
+
+    def __init__(self, epoch: str, capacity: int, session_id: str = "", *, is_remnant: bool = False) -> None:
         self.epoch = epoch
         self.session_id = session_id
+        self.is_remnant = is_remnant
         self.total = 0
         self.closed = False
-        self._ring: deque[Item] = deque(maxlen=capacity)
+        self._ring: deque[Item] = deque(maxlen=min(capacity, sys.maxsize))
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
@@ -69,16 +88,19 @@ class EventStream:
             if not self._listeners:
                 return
             listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener()
+        _call(listeners)
 
     def close(self) -> None:
         """No more events will come; readers end when they have read what is kept."""
         with self._lock:
             self.closed = True
             listeners, self._listeners = self._listeners, []
-        for listener in listeners:
-            listener()
+        _call(listeners)
+
+    def forget(self) -> None:
+        """Let go of the events that are kept, so that an idle stream costs next to nothing; numbers go on."""
+        with self._lock:
+            self._ring.clear()
 
     def read(self, after: int) -> tuple[list[Event], int]:
         """The kept events above number `after`, a gap mark before them if some are gone; and the newest number."""
@@ -106,3 +128,11 @@ class EventStream:
         with self._lock:
             if listener in self._listeners:
                 self._listeners.remove(listener)
+
+
+def _call(listeners: list[Callable[[], None]]) -> None:
+    for listener in listeners:
+        try:
+            listener()
+        except Exception:  # an observer can hurt only itself
+            log.debug("an observer could not be told of an event", exc_info=True)

@@ -24,13 +24,13 @@ def feed(session: SessionActor, message: Feed) -> None:
         refusal = error
         session.when_durable(lambda: _refuse(message, refusal))
         return
-    fresh = [each for each in checked if isinstance(each[0], str)]
+    first, last = checked[0][0], checked[-1][0]
+    message.query_id = first.query_id if isinstance(first, Repeat) else first
+    fresh = [(target, response) for target, response in checked if isinstance(target, str)]
     if fresh:
-        _apply(session, message, [(str(query_id), response) for query_id, response in fresh])
+        _apply(session, message, fresh)
     else:
-        last = checked[-1][0]
         assert isinstance(last, Repeat)
-        message.accepted = True
         _repeat(session, message, last)
 
 
@@ -91,11 +91,13 @@ def _refuse(message: Feed, error: MoonwardError) -> None:
 
 def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:
     """The outcome that the first call had, or will have."""
+    session.when_durable(lambda: _accept(message))
     if repeat.remaining:
         session.after(message.reply, Accepted(repeat.remaining))
         return
     outcome = session.state.event_after(repeat.pause_no)
     if outcome is None:
         session.wait_next(message.reply)
+        session.fail_with_journal(message.reply)
     else:
         session.after(message.reply, outcome)

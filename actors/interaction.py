@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
 from moonward.actors.query import LlmQuery
-from moonward.actors.terminal import Cancelled, Completed, Failed, TerminalState
+from moonward.actors.terminal import TerminalState
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
@@ -41,12 +41,4 @@ class Finished(msgspec.Struct, frozen=True):
 
     def to_json(self, session_id: str) -> dict[str, Any]:
         """The JSON of the contract."""
-        match self.state:
-            case Completed(result=result):
-                return {"status": "completed", "result": result, "stats": self.metrics}
-            case Failed(error=error, error_kind=kind):
-                return {"status": "error", "error": error, "error_kind": kind, "stats": self.metrics}
-            case Cancelled(reason=reason):
-                return {"status": "cancelled", "reason": reason, "stats": self.metrics}
-            case _:
-                assert_never(self.state)
+        return {**self.state.to_json(), "stats": self.metrics}

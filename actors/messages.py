@@ -20,14 +20,16 @@ Interaction = Accepted | Paused | Finished
 class Feed:
     """Answers to pending queries. `shown` are the queries that the caller's handle has been shown, if it keeps that.
 
-    `accepted` says whether the answers are durable; `withdraw` takes back a feed that nobody has looked at yet.
+    `query_id` is the query of the first answer, as soon as it is known which. `accepted` says whether the answers are
+    durable; `withdraw` takes back a feed that nobody has looked at yet.
     """
 
-    __slots__ = ("_lock", "_state", "accepted", "reply", "responses", "shown")
+    __slots__ = ("_lock", "_state", "accepted", "query_id", "reply", "responses", "shown")
 
     def __init__(self, responses: list[QueryResponse], shown: frozenset[str] | None = None) -> None:
         self.responses = responses
         self.shown = shown
+        self.query_id = responses[0].query_id
         self.reply: Reply[Interaction] = Reply()
         self.accepted = False
         self._lock = threading.Lock()

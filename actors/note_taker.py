@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from moonward.actors.limits import Limits
@@ -12,9 +13,19 @@ if TYPE_CHECKING:
 
 
 class NoteTaker:
-    """The note taker of one session. Observers are shown a note once, whatever is repeated."""
+    """The note taker of one session. Observers are shown a note once, whatever is repeated.
 
-    def __init__(self, services: Services, session_id: str, limits: Limits) -> None:
+    `show(kind, data, at_ms)` shows them one.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        session_id: str,
+        limits: Limits,
+        show: Callable[[str, dict[str, Any], int], None],
+    ) -> None:
+        self._show = show
         self._services = services
         self._session_id = session_id
         self._limits = limits
@@ -45,4 +56,4 @@ class NoteTaker:
                 state.record(note[1], note[2])
             return
         if show:
-            self._services.show(self._session_id, kind, data, at_ms)
+            self._show(kind, data, at_ms)

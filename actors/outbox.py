@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from moonward.actors.journal.entries import Entry
     from moonward.actors.journal.store import Store
+    from moonward.supervisor.reply import Reply
 
 Action = Callable[[], None]
 Failure = Callable[[BaseException], None]
@@ -30,6 +31,12 @@ class Outbox:
         self._durable = 0
         self._generation = 0
         self._waiting: deque[tuple[int, Action, Failure | None]] = deque()
+
+    def hold(self, start: Reply[None]) -> None:
+        """Count the session's start, which somebody else appended, among what has to be durable first."""
+        self._appended += 1
+        number, generation = self._appended, self._generation
+        start.on_set(lambda reply: self._done(generation, number, reply.error))
 
     @property
     def is_clear(self) -> bool:

@@ -7,21 +7,23 @@ through the session supervisor.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from moonward.actors.branch import branch
 from moonward.actors.errors import (
+    JournalError,
     SessionNotFound,
     SessionRestarting,
     SettingsError,
     StartTimeout,
     TooManySessions,
 )
-from moonward.actors.journal.entries import MAIN, Ended, Entry, Started
+from moonward.actors.journal.entries import MAIN, Entry, Started
+from moonward.actors.journal.store import TERMINAL, SessionRow
 from moonward.actors.limits import Limits
 from moonward.actors.messages import Cancel, Look, Message, Snap
 from moonward.actors.rebuild import rebuild
@@ -60,7 +62,7 @@ class Start:
 
 @dataclass
 class All:
-    """Ask every session that is held; the reply maps ids to outcomes. `make` gives each its message."""
+    """Ask every session that is held, asleep or not; the reply maps ids to outcomes. `make` gives each its message."""
 
     make: Callable[[], Look[Any] | Snap]
     reply: Reply[dict[str, Any]]
@@ -74,6 +76,7 @@ class Registry(LoopActor):
         self._services = services
         self._actors: dict[str, SessionActor] = {}
         self._opening: dict[str, list[Message]] = {}
+        self._fading: list[str] = []
         self._starting = 0
 
     def on_start(self) -> None:
@@ -173,8 +176,24 @@ class Registry(LoopActor):
         self._services.store.open(session_id, opened)
 
     def _ask_all(self, message: All) -> None:
+        """Ask the sessions here, and those in the journal that have not ended and that no other live host has."""
+
+        def listed(rows: list[SessionRow] | None, error: BaseException | None) -> None:
+            if rows is None:
+                message.reply.fail(error or JournalError("the sessions could not be listed"))
+                return
+            here = (None, os.getpid())
+            asleep = [row.id for row in rows if row.phase not in TERMINAL and row.owner_pid in here]
+            self._ask_each(list(dict.fromkeys([*asleep, *self._actors])), message)
+
+        if self._services.store.is_durable:
+            self._services.store.list(listed)
+        else:
+            self._ask_each(list(self._actors), message)
+
+    def _ask_each(self, order: list[str], message: All) -> None:
         outcomes: dict[str, Any] = {}
-        left = len(self._actors)
+        left = len(order)
         if not left:
             message.reply.complete(outcomes)
             return
@@ -187,11 +206,10 @@ class Registry(LoopActor):
             if not left:
                 message.reply.complete({key: outcomes[key] for key in order if key in outcomes})
 
-        order = list(self._actors)
         for session_id in order:
             each = message.make()
             each.reply.on_set(lambda reply, session_id=session_id: came(session_id, reply))  # type: ignore[misc]
-            self._actors[session_id].handle(each)
+            self.route(session_id, each)
 
     # -- starting ---------------------------------------------------------------------------------------------
 
@@ -239,22 +257,33 @@ class Registry(LoopActor):
         )
         reply = message.reply
 
+        created: Reply[None] = Reply()
+
         def durable(error: BaseException | None) -> None:
             if error is None:
-                self._services.show(session_id, "started", {"strategy": message.strategy}, started.at_ms)
+                created.complete(None)
+            else:
+                self._services.sessions.remove(session_id)
+                created.fail(error)
+
+        def settled(_: Reply[None]) -> None:
+            if created.error is None:
                 reply.complete(session_id)
             else:
-                reply.fail(error)
                 self._services.streams.pop(session_id, None)
+                reply.fail(created.error)
 
         try:
             self._services.sessions.check_serving()
             self._services.store.create(session_id, started, durable)
-            self._services.sessions.add(session_id, ready=ready)
+            if created.error is not None:
+                raise created.error
+            self._services.sessions.add(session_id, ready=ready, created=created)
         except Exception as error:
             self._services.store.forget(session_id)
             ready.process.close()
             reply.fail(error)
+        created.on_set(settled)
 
     # -- time travel ------------------------------------------------------------------------------------------
 
@@ -320,6 +349,7 @@ class Registry(LoopActor):
     def sweep(self) -> None:
         """End what idles too long, let the paused sleep, forget old results."""
         settings, now = self._services.settings, self._services.now()
+        self._let_streams_fade()
         for actor in list(self._actors.values()):
             if actor.state.terminal is not None:
                 self._sweep_ended(actor, now.mono_s)
@@ -332,6 +362,14 @@ class Registry(LoopActor):
                 if actor.is_forgettable:
                     self._put_away(actor)
 
+    def _let_streams_fade(self) -> None:
+        """Events of sessions that went to sleep before the last sweep: observers have had time to read them."""
+        fading, self._fading = self._fading, []
+        for session_id in fading:
+            stream = self._services.streams.get(session_id)
+            if stream is not None and session_id not in self._actors:
+                stream.forget()
+
     def _sweep_ended(self, actor: SessionActor, now_s: float) -> None:
         ttl_s = self._services.settings.result_ttl
         if ttl_s is None or actor.ended_s is None or now_s - actor.ended_s < ttl_s:
@@ -342,32 +380,20 @@ class Registry(LoopActor):
 
     def _put_away(self, actor: SessionActor) -> None:
         """Keep only the journal of a session, and what it has spent of its restart budget."""
-        if actor.state.terminal is not None or not actor.script.restarts:
-            self._services.forget(actor.session_id)
-        self._services.sessions.remove(actor.session_id)
-        self._services.store.shut(actor.session_id)
-        stream = self._services.streams.pop(actor.session_id, None)
-        if stream is not None:
+        session_id, services = actor.session_id, self._services
+        is_over = actor.state.terminal is not None
+        if is_over or not actor.script.restarts:
+            services.forget(session_id)
+        services.sessions.remove(session_id)
+        services.store.shut(session_id)
+        stream = services.streams.get(session_id)
+        if not is_over:
+            self._fading.append(session_id)
+        elif stream is not None:
+            del services.streams[session_id]
             stream.close()
 
 
 def new_id() -> str:
     """A session id: `s-` and 128 bits of the system's secure random source, URL-safe."""
     return "s-" + secrets.token_urlsafe(ID_BYTES)
-
-
-def branch(entries: list[Entry], at: int, session_id: str) -> list[Entry]:
-    """A copy of `entries` up to and including number `at`, for another session.
-
-    The copy keeps the original's start: its clock readings count from there.
-    """
-    if isinstance(at, bool) or not isinstance(at, int) or not 0 <= at < len(entries):
-        raise SettingsError(f"at must be the number of an entry, 0 to {len(entries) - 1}, got {at!r}")
-    if isinstance(entries[at], Ended):
-        raise SettingsError(f"entry {at} is the end of the session; fork before it, at {at - 1} or less")
-    started = entries[0]
-    assert isinstance(started, Started)
-    first = msgspec.structs.replace(
-        started, session_id=session_id, forked_from=started.session_id, forked_at=at
-    )
-    return [first, *entries[1 : at + 1]]

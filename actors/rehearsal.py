@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 import msgspec
 
 from moonward.actors.engine import Engine
-from moonward.actors.errors import ReplayDiverged, SettingsError, WorkerCrashed
+from moonward.actors.errors import ReplayDiverged, WorkerCrashed
 from moonward.actors.journal.entries import Called, Clocks, Ended, Entry, Started
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
@@ -60,8 +60,6 @@ class Rehearsal:
         started = entries[0]
         assert isinstance(started, Started)
         if code is not None:
-            if started.strategy is not None and not isinstance(code, str):
-                raise SettingsError("code must be a string of Lua")
             started = msgspec.structs.replace(started, code=code)
         self._services = services
         self._session_id = started.session_id

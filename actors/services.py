@@ -109,11 +109,11 @@ class Services:
         self.shown.pop(session_id, None)
 
     def stream_of(self, session_id: str) -> EventStream:
-        """The events of a session."""
+        """The events of a session. From any thread: all get the same."""
         stream = self.streams.get(session_id)
         if stream is None:
-            stream = EventStream(self.events.epoch, self.settings.event_buffer, session_id)
-            self.streams[session_id] = stream
+            new = EventStream(self.events.epoch, self.settings.event_buffer, session_id)
+            stream = self.streams.setdefault(session_id, new)
         return stream
 
     def show(self, session_id: str, kind: str, data: dict[str, Any], at_ms: int) -> None:

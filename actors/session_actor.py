@@ -41,7 +41,10 @@ WAITERS = 16
 
 
 class SessionActor(LoopActor):
-    """The actor of one session whose journal is open. `ready` is the worker that a new one adopts."""
+    """The actor of one session whose journal is open.
+
+    `ready` is the worker that a new one adopts; `created` is set once the start of a new one is durable.
+    """
 
     state: SessionState
 
@@ -52,6 +55,7 @@ class SessionActor(LoopActor):
         *,
         ready: ReadyWorker | None = None,
         asleep: bool = False,
+        created: Reply[None] | None = None,
     ) -> None:
         super().__init__(services.loop, f"session {session_id}")
         self.session_id = session_id
@@ -59,6 +63,7 @@ class SessionActor(LoopActor):
         self._ready = ready
         self._asleep = asleep
         self._outbox = Outbox(services.store, session_id, self.guarded(self._journal_failed))
+        self._created = created
         self._waiters: list[Reply[Any]] = []
         self._end_waiters: list[Reply[Any]] = []
         self._asks: dict[str, tuple[str, ...]] = {}
@@ -75,14 +80,18 @@ class SessionActor(LoopActor):
         assert isinstance(started, Started)
         self.started = started
         self.limits = Limits.of(started.limits, Limits())
-        self._note_taker = NoteTaker(self._services, self.session_id, self.limits)
+        self._note_taker = NoteTaker(self._services, self.session_id, self.limits, self._show)
         self._rebuild(entries)
         self.script = Script(self._services, self, started, self.limits)
         self._services.registry.joined(self)
+        if self._created is not None and not self._created.is_set:
+            self._outbox.hold(self._created)
+        ready, self._ready = self._ready, None
+        if ready is not None:
+            self.tell_all("started", {"strategy": started.strategy}, self.now())
         if self.state.terminal is not None:
             self.ended_s = self._services.loop.clock()
         elif not self._asleep:
-            ready, self._ready = self._ready, None
             self.script.run(ready)
 
     def _rebuild(self, entries: Sequence[Entry]) -> None:
@@ -91,7 +100,7 @@ class SessionActor(LoopActor):
         self._asks = {}
         if self.state.pending:
             paused = next(entry for entry in reversed(entries) if isinstance(entry, Paused))
-            self._asks = asks_of(paused)
+            self._asks = paused.by_strand()
         self._paused_s = now.mono_s if self.state.pending else None
 
     def on_ended(self, reason: BaseException | None) -> None:
@@ -175,7 +184,7 @@ class SessionActor(LoopActor):
 
     def _wait_for_end(self, message: WaitForEnd) -> None:
         if self.state.terminal is None:
-            self._end_waiters.append(message.reply)
+            self._end_waiters = _with(self._end_waiters, message.reply)
         else:
             self.after(message.reply, self.state.event())
 
@@ -226,9 +235,7 @@ class SessionActor(LoopActor):
 
     def wait_next(self, reply: Reply[Any]) -> None:
         """Complete `reply` with the next pause, or the end."""
-        if len(self._waiters) >= WAITERS:  # those whose patience ended leave their places behind
-            self._waiters = [each for each in self._waiters if not each.is_set]
-        self._waiters.append(reply)
+        self._waiters = _with(self._waiters, reply)
 
     def fail_with_journal(self, reply: Reply[Any]) -> None:
         """`reply` waits for more than the journal, but fails with it."""
@@ -288,7 +295,7 @@ class SessionActor(LoopActor):
             now.wall_ms,
             state.view(),
         )
-        self._asks = asks_of(entry)
+        self._asks = entry.by_strand()
         self._paused_s = now.mono_s
         self.append(entry)
         event = state.event()
@@ -341,6 +348,13 @@ class SessionActor(LoopActor):
         self.state.log("warn", "engine", f"worker lost and replaced: {loss.detail}", now.wall_ms)
         self.tell_all("restarted", {"reason": loss.kind, "detail": loss.detail, "count": count}, now)
 
+    def _show(self, kind: str, data: dict[str, Any], at_ms: int) -> None:
+        """Something that need not wait for more than the session's start."""
+        if self._created is None or self._created.is_set:
+            self._services.show(self.session_id, kind, data, at_ms)
+        else:
+            self._outbox.then(lambda: self._services.show(self.session_id, kind, data, at_ms))
+
     def tell_all(self, kind: str, data: dict[str, Any], at: Instant) -> None:
         """An event of `at` for the observers, once its causes are durable."""
         if self._outbox.is_clear:
@@ -369,16 +383,12 @@ class SessionActor(LoopActor):
             self.script.run()
 
 
-def asks_of(paused: Paused) -> dict[str, tuple[str, ...]]:
-    """Which strand waits for which queries."""
-    if len(paused.asks) == 1:
-        return {paused.asks[0].strand: tuple([query.id for query in paused.queries])}
-    asks: dict[str, tuple[str, ...]] = {}
-    at = 0
-    for ask in paused.asks:
-        asks[ask.strand] = tuple(query.id for query in paused.queries[at : at + ask.count])
-        at += ask.count
-    return asks
+def _with(waiters: list[Reply[Any]], reply: Reply[Any]) -> list[Reply[Any]]:
+    """The waiters and one more; those whose patience ended leave their places behind."""
+    if len(waiters) >= WAITERS:
+        waiters = [each for each in waiters if not each.is_set]
+    waiters.append(reply)
+    return waiters
 
 
 def _settle(outcome: Callable[[Any], Any], value: Any) -> None:

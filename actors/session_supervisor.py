@@ -19,14 +19,16 @@ from moonward.supervisor.report import ChildState
 if TYPE_CHECKING:
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
+    from moonward.supervisor.reply import Reply
 
 
 class Birth:
     """How a session actor begins the first time; a restarted one finds everything in the journal."""
 
-    def __init__(self, ready: ReadyWorker | None, asleep: bool) -> None:
+    def __init__(self, ready: ReadyWorker | None, asleep: bool, created: Reply[None] | None) -> None:
         self._ready = ready
         self._asleep = asleep
+        self.created = created
 
     def take(self) -> tuple[ReadyWorker | None, bool]:
         """The worker to adopt, if any, and whether to begin asleep; only the first time."""
@@ -69,12 +71,19 @@ class SessionSupervisor(DynamicSupervisor):
 
     def _make(self, session_id: str, birth: Birth) -> SessionActor:
         ready, asleep = birth.take()
-        return SessionActor(self._services, session_id, ready=ready, asleep=asleep)
+        return SessionActor(self._services, session_id, ready=ready, asleep=asleep, created=birth.created)
 
-    def add(self, session_id: str, *, ready: ReadyWorker | None = None, asleep: bool = False) -> None:
+    def add(
+        self,
+        session_id: str,
+        *,
+        ready: ReadyWorker | None = None,
+        asleep: bool = False,
+        created: Reply[None] | None = None,
+    ) -> None:
         """Give an open journal its actor, now. Raises what its start raises, or `SessionRestarting`. Loop thread."""
         self.check_serving()
-        reply = self.start_child(session_id, session_id, Birth(ready, asleep))
+        reply = self.start_child(session_id, session_id, Birth(ready, asleep, created))
         if reply.is_set and reply.error is not None:
             raise reply.error
 

@@ -22,6 +22,10 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
     result: Any = None
     phase: ClassVar[str] = "completed"
 
+    def to_json(self) -> dict[str, Any]:
+        """The JSON of the contract, without the stats."""
+        return {"status": "completed", "result": self.result}
+
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The session ended in `error`; `error_kind` says what sort it is."""
@@ -30,12 +34,20 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     error_kind: ErrorKind = "lua"
     phase: ClassVar[str] = "failed"
 
+    def to_json(self) -> dict[str, Any]:
+        """The JSON of the contract, without the stats."""
+        return {"status": "error", "error": self.error, "error_kind": self.error_kind}
+
 
 class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     """The session was ended from outside; `reason` is the caller's, `expired` or `closed`."""
 
     reason: str = ""
     phase: ClassVar[str] = "cancelled"
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON of the contract, without the stats."""
+        return {"status": "cancelled", "reason": self.reason}
 
 
 TerminalState = Completed | Failed | Cancelled

@@ -173,7 +173,10 @@ def retire(services: Services) -> None:
     """The Runtime closes: sessions that nothing will remember end as `closed`. Loop thread."""
     services.is_closing = True
     for actor in list(services.registry.actors.values()):
-        actor.close()
+        try:
+            actor.close()
+        except Exception as error:  # one that cannot be closed in order must not keep the others from it
+            services.log.error("session.not_closed", session_id=actor.session_id, error=repr(error))
 
 
 def export(services: Services, session_id: str, path: Path, reply: Reply[None]) -> None:

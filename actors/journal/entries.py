@@ -70,6 +70,17 @@ class Paused(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="pau
     at_ms: int
     view: View = View()
 
+    def by_strand(self) -> dict[str, tuple[str, ...]]:
+        """Which strand waits for which queries."""
+        if len(self.asks) == 1:
+            return {self.asks[0].strand: tuple([query.id for query in self.queries])}
+        asks: dict[str, tuple[str, ...]] = {}
+        at = 0
+        for ask in self.asks:
+            asks[ask.strand] = tuple(query.id for query in self.queries[at : at + ask.count])
+            at += ask.count
+        return asks
+
 
 class Answered(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="answered"):
     """An accepted answer. `named`: the host gave the query's id. `batch`: how many were accepted together."""

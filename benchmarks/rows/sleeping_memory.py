@@ -93,9 +93,14 @@ async def _populate(run: Run, count: int) -> int:
 
 
 async def _asleep(runtime: AsyncRuntime) -> None:
-    """Return when no session is held any more."""
+    """Return when no session has an actor any more."""
     deadline_s = time.monotonic() + 60
-    while await runtime.snapshots():
+    while await _actors(runtime):
         if time.monotonic() > deadline_s:
             raise TimeoutError("the sessions did not fall asleep within a minute")
         await asyncio.sleep(0.1)
+
+
+async def _actors(runtime: AsyncRuntime) -> int:
+    tree = await runtime.tree()
+    return next(len(each["children"]) for each in tree["children"] if each["id"] == "sessions")

@@ -6,21 +6,23 @@ Cancelling a task that awaits cancels the wait, never the session.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from moonward import observing, requests
+from moonward.actors.errors import RuntimeClosed
 from moonward.actors.event_stream import Event, Number
 from moonward.actors.interaction import Accepted, Finished, Paused
-from moonward.actors.limits import Limits
+from moonward.actors.limits import LimitFields, Limits
 from moonward.actors.messages import Feed, Look, Wait, WaitForEnd, Wake
 from moonward.actors.query import QueryResponse
 from moonward.actors.registry import All
 from moonward.actors.rehearsal import Report
-from moonward.actors.settings import Settings
+from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import Core
 from moonward.patience import timed_out
 from moonward.runtime import Filter, Patience, Usage
@@ -51,6 +53,44 @@ async def outcome(core: Core, reply: Reply[Any], message: Any = None, timeout_s:
         reply.fail(asyncio.CancelledError())
         raise
     return reply.result()
+
+
+class Opening:
+    """The start of a Runtime in a thread, which nobody may be waiting for any more when it is there."""
+
+    def __init__(self, settings: Settings | None, overrides: Mapping[str, Any]) -> None:
+        self._settings = settings
+        self._overrides = overrides
+        self._lock = threading.Lock()
+        self._wanted = 0
+        self._core: Core | None = None
+
+    def want(self) -> None:
+        """One more wants it, and will call `run` in a thread, and `abandon` if it does not get it."""
+        self._wanted += 1
+
+    def run(self) -> Core:
+        """The Runtime, started by the first of those who want it. Blocks."""
+        with self._lock:
+            if not self._wanted:
+                raise RuntimeClosed("nobody waits for this AsyncRuntime any more")
+            if self._core is None:
+                self._core = Core(self._settings, self._overrides)
+            return self._core
+
+    def abandon(self) -> None:
+        """One wants it no more; after the last it is closed, now or as soon as it is there. Does not block."""
+        self._wanted -= 1
+        if not self._wanted:
+            threading.Thread(target=self._close, name="moonward-abandon").start()
+
+    def _close(self) -> None:
+        with self._lock:
+            core = None if self._wanted else self._core
+            if core is not None:
+                self._core = None
+        if core is not None:
+            core.close(None)
 
 
 class AsyncSession:
@@ -94,7 +134,7 @@ class AsyncSession:
         timeout: Patience = None,
     ) -> Accepted | Paused | Finished:
         """Answer a query; see `Session.feed`."""
-        message = requests.feed(response, query_id, usage, idempotency_key, frozenset(self._shown))
+        message = requests.feed(response, query_id, usage, idempotency_key, self._shown)
         event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
         return event
 
@@ -102,7 +142,7 @@ class AsyncSession:
         self, responses: Iterable[QueryResponse], *, timeout: Patience = None
     ) -> Accepted | Paused | Finished:
         """Answer several queries, all or none."""
-        message = requests.feed_batch(responses)
+        message = requests.feed_batch(responses, self._shown)
         event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
         return event
 
@@ -133,9 +173,9 @@ class AsyncSession:
 
     async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
         """The session's events: those still kept, then each as it comes, until the session ends."""
-        if not self._core.has_stream(self._id):
-            await self._ask(Look(lambda state, now: None))
-        async for event in observing.aread(self._core.services.stream_of(self._id), since):
+        stream, known = self._core.open_stream(self._id)
+        stream = self._core.checked_stream(stream, await outcome(self._core, known))
+        async for event in observing.aread(stream, since):
             yield event
 
     async def _ask(self, message: Any, timeout: Patience = None) -> Any:
@@ -145,22 +185,26 @@ class AsyncSession:
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
-            self._shown = {query.id for query in event.queries}
+            self._shown.update(query.id for query in event.queries)
         return event
 
 
 class AsyncRuntime:
     """`Runtime` for coroutines: `async with AsyncRuntime() as runtime`, or `await runtime.open()` and `close()`."""
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
-        self._settings = settings
-        self._overrides = overrides
+    def __init__(self, settings: Settings | None = None, **overrides: Unpack[SettingsFields]) -> None:
+        self._opening = Opening(settings, overrides)
         self._held: Core | None = None
 
     async def open(self) -> Self:
-        """Start it; `async with` does so by itself. The errors are those of `Runtime()`."""
+        """Start it; `async with` does so by itself. The errors are those of `Runtime()`. Idempotent."""
         if self._held is None:
-            self._held = await asyncio.to_thread(Core, self._settings, self._overrides)
+            self._opening.want()
+            try:
+                self._held = await asyncio.to_thread(self._opening.run)
+            except BaseException:
+                self._opening.abandon()
+                raise
         return self
 
     async def __aenter__(self) -> Self:
@@ -174,7 +218,7 @@ class AsyncRuntime:
     @property
     def _core(self) -> Core:
         if self._held is None:
-            raise RuntimeError("this AsyncRuntime is not open: use `async with`, or `await runtime.open()`")
+            raise RuntimeClosed("this AsyncRuntime is not open: use `async with`, or `await runtime.open()`")
         return self._held
 
     @property
@@ -188,7 +232,7 @@ class AsyncRuntime:
         ctx: Mapping[str, Any] | None = None,
         *,
         packages: Sequence[Path | str] = (),
-        limits: Limits | dict[str, Any] | None = None,
+        limits: Limits | LimitFields | None = None,
     ) -> AsyncSession:
         """Start a session; see `Runtime.start`."""
         return await self._start(requests.start(self.settings, code, ctx, packages, limits))
@@ -200,7 +244,7 @@ class AsyncRuntime:
         opts: Mapping[str, Any] | None = None,
         *,
         packages: Sequence[Path | str] = (),
-        limits: Limits | dict[str, Any] | None = None,
+        limits: Limits | LimitFields | None = None,
     ) -> AsyncSession:
         """Run an installed strategy; see `Runtime.advise`."""
         return await self._start(requests.advise(self.settings, strategy, task, opts, packages, limits))
@@ -260,7 +304,7 @@ class AsyncRuntime:
 
     async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
         """The events of all sessions."""
-        async for event in observing.aread(self._core.services.events, since):
+        async for event in observing.aread(self._core.events, since):
             yield event
 
     async def tree(self) -> dict[str, Any]:
@@ -270,21 +314,27 @@ class AsyncRuntime:
 
     async def fork(self, session_id: str, at: int) -> AsyncSession:
         """A new session from a point of an old one."""
-        return AsyncSession(self._core, await outcome(self._core, self._core.fork(session_id, at)))
+        return AsyncSession(
+            self._core, await outcome(self._core, self._core.fork(requests.identity(session_id), at))
+        )
 
     async def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
         """Run a journal again and report."""
-        reply = self._core.rehearse(session_id, code)
+        reply = self._core.rehearse(requests.identity(session_id), requests.replay_code(code))
         report: Report = await outcome(self._core, reply, None, requests.timeout(timeout))
         return report
 
     async def export(self, session_id: str, path: Path | str) -> None:
         """Write a session's journal to one portable file."""
-        await outcome(self._core, self._core.export(session_id, Path(path)))
+        await outcome(
+            self._core, self._core.export(requests.identity(session_id), requests.path("path", path))
+        )
 
     async def import_(self, path: Path | str) -> AsyncSession:
         """Take a session from a portable file."""
-        return AsyncSession(self._core, await outcome(self._core, self._core.import_(Path(path))))
+        return AsyncSession(
+            self._core, await outcome(self._core, self._core.import_(requests.path("path", path)))
+        )
 
     async def prune(self, older_than: float | timedelta) -> int:
         """Remove the journals of sessions that ended longer ago than `older_than`; how many."""

@@ -23,6 +23,7 @@ from moonward.actors.messages import Look
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
 from moonward.actors.settings import Settings
+from moonward.actors.terminal import TerminalState
 from moonward.actors.worker.confine import FULL, facts
 from moonward.patience import timed_out
 from moonward.supervisor.loop import Loop
@@ -71,7 +72,7 @@ class Core:
         self.epoch = secrets.token_hex(4)
         self._lock = threading.Lock()
         self._waiting: set[Reply[Any]] = set()
-        self._end: BaseException | None = None
+        self._end: Callable[[], BaseException] | None = None
         self._closing = False
         self.wakeups: Wakeups | None = None
         self.loop = Loop("moonward", on_error=self._loop_error)
@@ -80,7 +81,7 @@ class Core:
             self.services: Services = self._on_loop(lambda reply: self._build(reply, store, now, faults))
             self.root: Supervisor = self._on_loop(self._plant)
         except BaseException:
-            self.loop.stop()
+            self._abandon()
             raise
 
     def _on_loop(self, work: Callable[[Reply[Any]], None]) -> Any:
@@ -120,11 +121,15 @@ class Core:
         self.log.error("loop.error", error=repr(error), exc_info=error)
 
     def _tree_ended(self, reason: BaseException | None) -> None:
+        def failure() -> RuntimeFailed:
+            error = RuntimeFailed(f"the supervision tree gave up: {reason}")
+            error.__cause__ = reason
+            return error
+
         if not self._closing:
-            failure = RuntimeFailed(f"the supervision tree gave up: {reason}")
-            failure.__cause__ = reason
             self.log.error("runtime.failed", error=str(reason))
             self._fail_all(failure)
+            self._close_streams()
 
     # -- asking -----------------------------------------------------------------------------------------------
 
@@ -165,7 +170,7 @@ class Core:
             else:
                 end = self._end
         if end is not None:
-            reply.fail(end)
+            reply.fail(end())
             return False
         reply.on_set(self._waiting.discard)
         return True
@@ -177,31 +182,59 @@ class Core:
             reply.fail(error)
         return reply.result()
 
-    def _fail_all(self, error: BaseException) -> None:
+    def _fail_all(self, error: Callable[[], BaseException]) -> None:
+        """Nothing is asked any more. Each caller gets an error of its own: one that is raised again and again would
+        grow a traceback that keeps all their frames."""
         with self._lock:
             if self._end is None:
                 self._end = error
             waiting, self._waiting = self._waiting, set()
         for reply in list(waiting):  # each leaves the set when it fails
-            reply.fail(error)
+            reply.fail(error())
+
+    def _close_streams(self) -> None:
         self.services.events.close()
         for stream in list(self.services.streams.values()):
             stream.close()
 
     # -- everything else --------------------------------------------------------------------------------------
 
-    def has_stream(self, session_id: str) -> bool:
-        """Whether events of this session are kept."""
-        return session_id in self.services.streams
+    @property
+    def events(self) -> EventStream:
+        """The events of all sessions."""
+        return self.services.events
 
-    def stream(self, session_id: str | None) -> EventStream:
-        """The events of a session that exists, or of all."""
-        services: Services = self.services
-        if session_id is None:
-            return services.events
-        if not self.has_stream(session_id):
-            self.wait(self.ask(session_id, Look(lambda state, now: None)))
-        return services.stream_of(session_id)
+    def open_stream(self, session_id: str) -> tuple[EventStream, Reply[Any]]:
+        """The events of a session, and a reply that must be there before they are read, see `checked_stream`."""
+        streams = self.services.streams
+        stream = streams.get(session_id)
+        if stream is not None and stream.total:
+            known: Reply[Any] = Reply()
+            known.complete((None, 0))
+            return stream, known
+        stream = self.services.stream_of(session_id)  # before asking, so that nothing falls between
+        asked = self.ask(session_id, Look(lambda state, now: (state.terminal, state.wall_ms(now))))
+
+        def settled(reply: Reply[Any]) -> None:
+            if (reply.error is not None or reply.result()[0] is not None) and not stream.total:
+                streams.pop(session_id, None)
+
+        asked.on_set(settled)
+        return stream, asked
+
+    def checked_stream(self, stream: EventStream, ending: tuple[TerminalState | None, int]) -> EventStream:
+        """The stream to read, once the reply of `open_stream` says `ending`.
+
+        Of a session that ended before anybody kept its events only the end is left to tell.
+        """
+        terminal, at_ms = ending
+        if terminal is None or stream.total:
+            return stream
+        session_id = stream.session_id
+        remnant = EventStream(self.epoch, 1, session_id, is_remnant=True)
+        remnant.push(("finished", session_id, at_ms, {"phase": terminal.phase, "state": terminal}))
+        remnant.close()
+        return remnant
 
     def list_sessions(self) -> Reply[Any]:
         """Rows of all sessions."""
@@ -255,10 +288,15 @@ class Core:
         if not first:
             self.loop.stop(limit_s + 1.0)
             return
-        self._fail_all(RuntimeClosed("the Runtime was closed"))
+        self._fail_all(lambda: RuntimeClosed("the Runtime was closed"))
         deadline_s = time.monotonic() + limit_s
         self.loop.post(lambda: tree.retire(self.services))
+        self.loop.post(self._close_streams)
         self.root.stop(limit_s)
+        self._dismantle(deadline_s)
+
+    def _dismantle(self, deadline_s: float) -> None:
+        """Close what the tree stood on."""
         buried: Reply[None] = Reply()
         self.loop.post(lambda: self.services.estate.close(BURIAL_S, lambda: _complete(buried, None)))
         buried.wait(BURIAL_S + 0.2)
@@ -270,6 +308,16 @@ class Core:
             self.services.jobs.submit(self.services.calls.close, lambda _, error: None)
         self.services.jobs.close(0.2)
         self.loop.stop(1.0)
+
+    def _abandon(self) -> None:
+        """It could not be started, or was interrupted: leave nothing behind."""
+        self._closing = True
+        if hasattr(self, "services"):
+            if hasattr(self, "root"):
+                self.root.stop(self.settings.close_timeout)
+            self._dismantle(time.monotonic())
+        else:
+            self.loop.stop()
 
 
 def _complete(reply: Reply[Any], value: Any) -> None:

@@ -17,7 +17,7 @@ def begin(stream: EventStream, since: object) -> tuple[int, list[Event]]:
     epoch, n = since if isinstance(since, tuple | list) and len(since) == 2 else (None, None)
     if not isinstance(epoch, str) or isinstance(n, bool) or not isinstance(n, int) or n < 0:
         raise SettingsError(f"since must be the number of an event, (epoch, n), got {since!r}")
-    if epoch == stream.epoch:
+    if epoch == stream.epoch and not stream.is_remnant:
         return n, []
     return 0, [missed((stream.epoch, 0), stream.session_id, 0, None)]
 
@@ -71,7 +71,10 @@ async def aread(stream: EventStream, since: Number | None) -> AsyncIterator[Even
         more = asyncio.Event()
 
         def wake(more: asyncio.Event = more) -> None:
-            loop.call_soon_threadsafe(more.set)
+            try:
+                loop.call_soon_threadsafe(more.set)
+            except RuntimeError:
+                pass  # the event loop was closed: nobody waits there any more
 
         if stream.when_more(after, wake):
             try:

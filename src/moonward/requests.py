@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ def start(
     code: str,
     ctx: Mapping[str, Any] | None,
     packages: Sequence[Path | str],
-    limits: Limits | dict[str, Any] | None,
+    limits: Limits | Mapping[str, Any] | None,
     strategy: str | None = None,
     user: str | None = None,
 ) -> Start:
@@ -37,7 +38,7 @@ def start(
     if len(code.encode()) > allowed.max_code_bytes:
         raise SettingsError(f"code is longer than max_code_bytes ({allowed.max_code_bytes})")
     text = ctx_text(ctx)
-    if len(text) + len(code) > allowed.max_frame_bytes // 2:
+    if len(text.encode()) + len(code.encode()) > allowed.max_frame_bytes // 2:
         raise SettingsError(
             f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})"
         )
@@ -52,7 +53,7 @@ def advise(
     task: str | None,
     opts: Mapping[str, Any] | None,
     packages: Sequence[Path | str],
-    limits: Limits | dict[str, Any] | None,
+    limits: Limits | Mapping[str, Any] | None,
     user: str | None = None,
 ) -> Start:
     """A request to run an installed strategy."""
@@ -61,6 +62,8 @@ def advise(
         or not strategy.replace("_", "a").replace(".", "a").replace("-", "a").isalnum()
     ):
         raise SettingsError(f"strategy must be the name of a package, got {strategy!r}")
+    if task is not None:
+        _check_text("task", task)
     if opts is not None and not isinstance(opts, Mapping):
         raise SettingsError(f"opts must be an object or None, got {type(opts).__name__}")
     ctx = dict(opts or {})
@@ -84,17 +87,26 @@ def ctx_text(ctx: Mapping[str, Any] | None) -> str:
     return text
 
 
-def folders(packages: Sequence[Path | str]) -> list[str]:
+def folders(packages: Iterable[Path | str]) -> list[str]:
     """Package directories as absolute paths."""
-    if isinstance(packages, str | Path):
-        raise SettingsError("packages must be a sequence of directories, not one")
+    if isinstance(packages, str | bytes | Path) or not isinstance(packages, Iterable):
+        raise SettingsError(f"packages must be a sequence of directories, got {packages!r}")
     paths = []
     for each in packages:
-        path = Path(each).absolute()
-        if not path.is_dir():
+        folder = path("packages", each).absolute()
+        if not folder.is_dir():
             raise SettingsError(f"packages: {str(each)!r} is not a directory")
-        paths.append(str(path))
+        paths.append(str(folder))
     return paths
+
+
+def path(name: str, value: Path | str) -> Path:
+    """A path of the file system."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise SettingsError(f"{name} must be a path, got {value!r}")
+    if "\0" in str(value):
+        raise SettingsError(f"{name} must be a path, which holds no NUL character, got {str(value)!r}")
+    return Path(value)
 
 
 def feed(
@@ -102,19 +114,21 @@ def feed(
     query_id: str | None,
     usage: TokenUsage | Mapping[str, Any] | None,
     idempotency_key: str | None,
-    shown: frozenset[str] | None,
+    shown: Set[str] | None,
 ) -> Feed:
-    """A request to feed one answer."""
-    if isinstance(response, QueryResponse):
-        only = response
-    else:
-        only = QueryResponse(query_id, response, TokenUsage.of(usage), idempotency_key)
-    return Feed([only], shown)
+    """A request to feed one answer; `shown` are the queries that the caller's handle has been shown."""
+    if not isinstance(response, QueryResponse):
+        response = QueryResponse(query_id, response, TokenUsage.of(usage), idempotency_key)
+    elif (query_id, usage, idempotency_key) != (None, None, None):
+        raise SettingsError(
+            "query_id, usage and idempotency_key belong into the QueryResponse when one is given, not beside it"
+        )
+    return _feed([response], shown)
 
 
-def feed_batch(responses: Iterable[QueryResponse]) -> Feed:
+def feed_batch(responses: Iterable[QueryResponse], shown: Set[str] | None = None) -> Feed:
     """A request to feed several answers, all or none."""
-    if isinstance(responses, str | bytes | Mapping):
+    if isinstance(responses, str | bytes | Mapping) or not isinstance(responses, Iterable):
         raise SettingsError(f"responses must be an iterable of QueryResponse, got {type(responses).__name__}")
     all_ = list(responses)
     if not all_:
@@ -122,7 +136,12 @@ def feed_batch(responses: Iterable[QueryResponse]) -> Feed:
     for each in all_:
         if not isinstance(each, QueryResponse):
             raise SettingsError(f"responses must be QueryResponse objects, got {type(each).__name__}")
-    return Feed(all_)
+    return _feed(all_, shown)
+
+
+def _feed(responses: list[QueryResponse], shown: Set[str] | None) -> Feed:
+    named = all(each.query_id is not None for each in responses)
+    return Feed(responses, None if named or shown is None else frozenset(shown))
 
 
 def cancel(reason: str) -> Cancel:
@@ -151,7 +170,7 @@ def seconds(name: str, value: float | timedelta) -> float:
     """A duration in seconds."""
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= sys.float_info.max:
         raise SettingsError(f"{name} must be a non-negative number of seconds or a timedelta, got {value!r}")
     return float(value)
 
@@ -168,6 +187,13 @@ def _check_text(name: str, value: object) -> None:
         value.encode()
     except UnicodeEncodeError as error:
         raise SettingsError(f"{name} holds a lone surrogate at character {error.start}") from None
+
+
+def replay_code(code: str | None) -> str | None:
+    """Other code for a replay; None is the recorded one."""
+    if code is not None:
+        _check_text("code", code)
+    return code
 
 
 def identity(session_id: object) -> str:

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from moonward import observing, requests
 from moonward.actors.event_stream import Event, Number
 from moonward.actors.interaction import Accepted, Finished, Paused
-from moonward.actors.limits import Limits
+from moonward.actors.limits import LimitFields, Limits
 from moonward.actors.messages import Look, Wait, WaitForEnd, Wake
 from moonward.actors.pending_filter import PendingFilter
 from moonward.actors.query import QueryResponse, TokenUsage
 from moonward.actors.registry import All
 from moonward.actors.rehearsal import Report
-from moonward.actors.settings import Settings
+from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import Core
 from moonward.supervisor.reply import Reply
 
@@ -76,7 +76,7 @@ class Session:
         Errors: `TransitionError`, `UnknownQuery`, `AlreadyResponded`, `AmbiguousQuery`, `IdempotencyConflict`,
         `JournalError`; nothing is changed then. `FeedTimeout` says whether the answer was accepted.
         """
-        message = requests.feed(response, query_id, usage, idempotency_key, frozenset(self._shown))
+        message = requests.feed(response, query_id, usage, idempotency_key, self._shown)
         event: Accepted | Paused | Finished = self._see(self._ask(message, timeout))
         return event
 
@@ -84,7 +84,9 @@ class Session:
         self, responses: Iterable[QueryResponse], *, timeout: Patience = None
     ) -> Accepted | Paused | Finished:
         """Answer several queries: all of them, or on any error none."""
-        event: Accepted | Paused | Finished = self._see(self._ask(requests.feed_batch(responses), timeout))
+        event: Accepted | Paused | Finished = self._see(
+            self._ask(requests.feed_batch(responses, self._shown), timeout)
+        )
         return event
 
     def cancel(self, reason: str = "") -> Finished:
@@ -114,14 +116,15 @@ class Session:
 
     def events(self, since: Number | None = None) -> Iterator[Event]:
         """The session's events: those still kept (a thousand), then each as it comes, until the session ends."""
-        return observing.read(self._core.stream(self._id), since)
+        stream, known = self._core.open_stream(self._id)
+        return observing.read(self._core.checked_stream(stream, self._core.wait(known)), since)
 
     def _ask(self, message: Any, timeout: Patience = None) -> Any:
         return self._core.wait(self._core.ask(self._id, message), message, requests.timeout(timeout))
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
-            self._shown = {query.id for query in event.queries}
+            self._shown.update(query.id for query in event.queries)
         return event
 
 
@@ -132,7 +135,7 @@ class Runtime:
     what is wrong; `RuntimeUnsupported` where sessions cannot run.
     """
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+    def __init__(self, settings: Settings | None = None, **overrides: Unpack[SettingsFields]) -> None:
         self._core = Core(settings, overrides)
 
     def __enter__(self) -> Self:
@@ -154,7 +157,7 @@ class Runtime:
         ctx: Mapping[str, Any] | None = None,
         *,
         packages: Sequence[Path | str] = (),
-        limits: Limits | dict[str, Any] | None = None,
+        limits: Limits | LimitFields | None = None,
     ) -> Session:
         """Start a session with Lua `code`; returns once its start is durable, without waiting for Lua.
 
@@ -170,7 +173,7 @@ class Runtime:
         opts: Mapping[str, Any] | None = None,
         *,
         packages: Sequence[Path | str] = (),
-        limits: Limits | dict[str, Any] | None = None,
+        limits: Limits | LimitFields | None = None,
     ) -> Session:
         """Run an installed strategy: `require(strategy).run(ctx)` with `ctx = {**opts, task}`."""
         return self._start(requests.advise(self.settings, strategy, task, opts, packages, limits))
@@ -228,7 +231,7 @@ class Runtime:
 
     def events(self, since: Number | None = None) -> Iterator[Event]:
         """The events of all sessions: those still kept (a thousand), then each as it comes, until `close`."""
-        return observing.read(self._core.stream(None), since)
+        return observing.read(self._core.events, since)
 
     def tree(self) -> dict[str, Any]:
         """The supervision tree as data."""
@@ -237,21 +240,21 @@ class Runtime:
 
     def fork(self, session_id: str, at: int) -> Session:
         """A new session with the entries of an old one up to and including number `at`, and its own future."""
-        return Session(self._core, self._core.wait(self._core.fork(session_id, at)))
+        return Session(self._core, self._core.wait(self._core.fork(requests.identity(session_id), at)))
 
     def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
         """Run a journal again, with other `code` if given, and report agreement or the first divergence."""
-        reply = self._core.rehearse(session_id, code)
+        reply = self._core.rehearse(requests.identity(session_id), requests.replay_code(code))
         report: Report = self._core.wait(reply, None, requests.timeout(timeout))
         return report
 
     def export(self, session_id: str, path: Path | str) -> None:
         """Write a session's journal to one portable file."""
-        self._core.wait(self._core.export(session_id, Path(path)))
+        self._core.wait(self._core.export(requests.identity(session_id), requests.path("path", path)))
 
     def import_(self, path: Path | str) -> Session:
         """Take a session from a portable file; `JournalError` when its id is there already."""
-        return Session(self._core, self._core.wait(self._core.import_(Path(path))))
+        return Session(self._core, self._core.wait(self._core.import_(requests.path("path", path))))
 
     def prune(self, older_than: float | timedelta) -> int:
         """Remove the journals of sessions that ended longer ago than `older_than`; how many."""
