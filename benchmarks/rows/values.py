@@ -36,9 +36,9 @@ LINE = 'A line of an answer, with "quotes", an é and an end.\n'
 def sized(run: Run) -> Iterator[Figure | Curve]:
     """Median time of a whole session that is given a context, fed an answer, or returns an array of tables, by size.
 
-    Warm workers, memory journal, 15 sessions for each size. Sizes double; each figure is the time per megabyte or per
-    thousand elements at the largest size, and its note says how it compares with the smallest, both without the time
-    of an empty session: 1 is proportional.
+    Warm workers, memory journal, 15 sessions for each size. Sizes double; each figure is the time at the largest size
+    per megabyte or per thousand elements. Its note says how much longer that is than at the smallest size, both
+    without the time of an empty session: 1 is proportional.
     """
     for name, unit, sizes, one in (
         ("context", "MB", SIZES, context),
@@ -49,14 +49,14 @@ def sized(run: Run) -> Iterator[Figure | Curve]:
             empty_s = typical(run, runtime, lambda runtime: whole(runtime, "return 0", None))
             times = [typical(run, runtime, one(size)) for size in sizes]
         per = 1024 * KIB if unit == "MB" else 1000
-        rates = [max(0.0, time_s - empty_s) / size * per for size, time_s in zip(sizes, times, strict=True)]
-        growth = rates[-1] / rates[0] if rates[0] > 0 else float("inf")
+        first, last = ((times[at] - empty_s) / sizes[at] for at in (0, -1))
+        growth = f"{last / first:.2f} times" if first > 0 else "immeasurably longer than"
         yield run.figure(
             f"{name}, per {unit}",
-            rates[-1],
+            times[-1] / sizes[-1] * per,
             "s",
             samples=len(sizes),
-            note=f"{growth:.2f} times as long per {unit} as at a sixteenth of the size",
+            note=f"{growth} what a {unit} takes at a sixteenth of the size",
         )
         points = [(float(size), time_s * 1000) for size, time_s in zip(sizes, times, strict=True)]
         yield run.curve(f"values-{name}", name, "bytes" if unit == "MB" else "elements", "ms", points)
