@@ -2,7 +2,7 @@
 #
 #   make demo    run the example strategy to its end, with answers from a file
 #   make test    build the wheel, install it, run the tests on it from outside the tree
-#   make docs    write again the pages that are drawn from the sources
+#   make docs    write again the pages that are drawn from the sources, and the conversation that one shows
 #   make check   ruff, mypy and the tests on an editable install
 #   make chaos   100 sessions under random faults, with a report (SEED=7 repeats a plan), then the long soaks
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
@@ -91,8 +91,9 @@ test: wheel
 
 # --- longer --------------------------------------------------------------------------------------------------------
 
-docs: $(VENV)/demo-installed
+docs: $(VENV)/dev-installed
 	$(VENV)/bin/python -P docs/render.py
+	$(VENV)/bin/python -P docs/record_mcp.py
 
 chaos: $(VENV)/dev-installed
 	@(cd tests && ../$(VENV)/bin/python -m chaos workers $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS))

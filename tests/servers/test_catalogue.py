@@ -91,6 +91,7 @@ def test_results_are_what_their_schemas_say(era: str, tmp_path: Path) -> None:
 def test_the_instructions_tell_how_a_session_goes(era: str, tmp_path: Path) -> None:
     async def test() -> None:
         async with client(tmp_path, era, warm_workers=0) as host:
+            assert host.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[era]
             assert host.instructions is not None
             for word in (
                 "alc_advice",
@@ -111,7 +112,8 @@ def test_a_session_is_a_resource_with_a_transcript(era: str, tmp_path: Path) -> 
             asked = await call(host, "alc_run", code="return {alc.llm('a'), alc.llm('b')}")
             session_id = asked["session_id"]
             await call(host, "alc_continue", session_id=session_id, response="A")
-            (listed,) = (await host.list_resources()).resources
+            library, listed = (await host.list_resources()).resources
+            assert library.uri == "alc://types/alc.d.lua"
             assert listed.uri == f"alc://sessions/{session_id}"
             shot = await read(host, listed.uri)
             assert (shot["session_id"], shot["phase"], shot["pending"][0]["prompt"]) == (
@@ -122,7 +124,11 @@ def test_a_session_is_a_resource_with_a_transcript(era: str, tmp_path: Path) -> 
             transcript = await read(host, f"{listed.uri}/transcript")
             assert [(each["prompt"], each["response"]) for each in transcript] == [("a", "A"), ("b", None)]
             await call(host, "alc_cancel", session_id=session_id)
-            assert (await host.list_resources()).resources == []
+            assert [each.uri for each in (await host.list_resources()).resources] == [library.uri]
+            (definitions,) = (await host.read_resource(library.uri)).contents
+            assert isinstance(definitions, types.TextResourceContents)
+            assert definitions.text.startswith("---@meta")
+            assert "function alc.llm(" in definitions.text
             assert (await read(host, listed.uri))["phase"] == "cancelled"
 
     run(test)

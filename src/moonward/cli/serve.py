@@ -50,6 +50,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         default=[],
         help="a directory in which users with tokens may name files (repeatable)",
     )
+    parser.add_argument(
+        "--allow-install",
+        action="store_true",
+        help="let users with tokens install and remove packages, which all of them share, when there are several",
+    )
     add_server_options(parser)
     parser.set_defaults(handler=handle)
 
@@ -70,6 +75,7 @@ def handle(arguments: argparse.Namespace) -> int:
         tokens=Tokens.of(token, file),
         hosts=arguments.allow_host,
         origins=arguments.allow_origin,
+        allows_installing=arguments.allow_install,
         folders=[_folder(path) for path in arguments.allow_path],
     )
     asyncio.run(serve_http(settings, without_secrets(os.environ), listening))

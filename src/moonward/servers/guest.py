@@ -26,10 +26,14 @@ BARE_URL: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+/[^\s]+")
 
 @dataclass(frozen=True)
 class Guest:
-    """A caller. `name` is None for whoever started the server; `folders` are real paths."""
+    """A caller. `name` is None for whoever started the server; `folders` are real paths.
+
+    `may_install`: packages are everybody's, and who replaces one reaches into the sessions of others.
+    """
 
     name: str | None = None
     folders: tuple[str, ...] = EVERYWHERE
+    may_install: bool = True
 
     @property
     def is_trusted(self) -> bool:
@@ -60,6 +64,14 @@ class Guest:
         if not os.path.isdir(packages):
             return []
         return [self._inside("project_root", packages)]
+
+    def check_installing(self) -> None:
+        """Raise `SettingsError` for a guest who may not change which packages there are."""
+        if not self.may_install:
+            raise SettingsError(
+                "installing and removing packages is not open to you: they are shared by all users of this server"
+                " (which --allow-install would change)"
+            )
 
     def package_source(self, url: str) -> str:
         """Where `alc_pkg_install` installs from: a URL, or a directory that this guest may name. Blocks."""

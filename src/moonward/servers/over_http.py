@@ -38,6 +38,8 @@ PATH: Final = "/mcp"
 
 LOOPBACK_NAMES: Final = ("127.0.0.1", "localhost", "[::1]")
 
+MAX_PORT: Final = 65535
+
 GRACE_S: Final = 3
 """Seconds in which open connections must end when the server does; arbitrary, replies take milliseconds."""
 
@@ -47,7 +49,10 @@ MAX_CONNECTIONS: Final = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Listening:
-    """Where and to whom a server listens. `hosts` and `origins` are allowed beside those of the address itself."""
+    """Where and to whom a server listens. `hosts` and `origins` are allowed beside those of the address itself.
+
+    `allows_installing`: several users may change the packages that all of them run; a sole one may anyway.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -55,8 +60,11 @@ class Listening:
     hosts: Sequence[str] = ()
     origins: Sequence[str] = ()
     folders: Sequence[str] = ()
+    allows_installing: bool = False
 
     def __post_init__(self) -> None:
+        if not 0 <= self.port <= MAX_PORT:
+            raise SettingsError(f"port must be a number from 0 to {MAX_PORT}, got {self.port}")
         if self.tokens is None and not is_loopback(self.host):
             raise SettingsError(
                 f"a server that others can reach needs a token: set one, or listen on 127.0.0.1, not {self.host!r}"
@@ -67,7 +75,8 @@ class Listening:
         if self.tokens is None:
             return Guest()
         assert isinstance(user, AuthenticatedUser)
-        return Guest(user.username, tuple(self.folders))
+        may_install = self.allows_installing or len(self.tokens.users) == 1
+        return Guest(user.username, tuple(self.folders), may_install)
 
     def security(self) -> TransportSecuritySettings:
         """The names that `Host` and `Origin` may have."""
@@ -136,7 +145,7 @@ def _listen(listening: Listening) -> socket.socket:
     family = socket.AF_INET6 if ":" in listening.host else socket.AF_INET
     try:
         return socket.create_server((listening.host, listening.port), family=family, backlog=2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise SettingsError(f"cannot listen on {listening.host}:{listening.port}: {error}") from None
 
 

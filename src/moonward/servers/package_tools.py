@@ -119,6 +119,7 @@ class PackageTools:
     async def install(self, call: ToolCall) -> Result:
         """`alc_pkg_install`."""
         given = call.arguments
+        call.guest.check_installing()
         url = given.string("url")
         if not url:
             raise SettingsError("url is missing: a directory or a Git URL is needed")
@@ -142,6 +143,7 @@ class PackageTools:
     async def remove(self, call: ToolCall) -> Result:
         """`alc_pkg_remove`."""
         name = call.arguments.name("name")
+        call.guest.check_installing()
         path = await self._desk.in_thread(remove_package, name, home_packages(self._environ))
         return {"removed": name, "path": path, "scope": "global"}
 

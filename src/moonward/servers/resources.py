@@ -6,6 +6,7 @@
 | `alc://sessions/{session_id}/transcript` | every question with its answer |
 | `alc://packages/{name}/init.lua` | a package's source |
 | `alc://packages/{name}/meta` | what it says of itself |
+| `alc://types/alc.d.lua` | the library of scripts, as definitions for editors and models |
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from mcp.shared.exceptions import MCPError
 from moonward.actors.errors import PackageError, SessionNotFound
 from moonward.actors.host.package_list import list_packages
 from moonward.actors.host.packages import find_module
+from moonward.actors.library import library, luacats
 from moonward.actors.pending_filter import PendingFilter
 from moonward.servers.desk import Desk, is_active
 from moonward.servers.guest import Guest
@@ -29,6 +31,8 @@ SESSION: Final = "alc://sessions/{session_id}"
 TRANSCRIPT: Final = "alc://sessions/{session_id}/transcript"
 SOURCE: Final = "alc://packages/{name}/init.lua"
 META: Final = "alc://packages/{name}/meta"
+
+TYPES: Final = "alc://types/alc.d.lua"
 
 JSON: Final = "application/json"
 LUA: Final = "text/x-lua"
@@ -65,9 +69,12 @@ class Resources:
         ]
 
     async def listing(self, guest: Guest) -> list[types.Resource]:
-        """The guest's sessions that are running or paused."""
+        """The definitions of the library, and the guest's sessions that are running or paused."""
+        definitions = types.Resource(
+            uri=TYPES, name="alc.d.lua", title="The library of scripts", mime_type=LUA
+        )
         active = [row for row in await self._desk.rows(guest) if is_active(row)]
-        return [
+        sessions = [
             types.Resource(
                 uri=SESSION.format(session_id=row.id),
                 name=row.id,
@@ -76,11 +83,14 @@ class Resources:
             )
             for row in active[-MAX_LISTED:]
         ]
+        return [definitions, *sessions]
 
     async def read(self, guest: Guest, uri: str) -> types.TextResourceContents:
         """What is at an address; `MCPError` if there is nothing."""
         found = ADDRESS.fullmatch(uri)
         kind, name, part = found.groups() if found is not None else ("", "", None)
+        if uri == TYPES:
+            return _contents(uri, LUA, await self._desk.in_thread(_definitions))
         try:
             if kind == "sessions" and part in (None, "transcript"):
                 return await self._session(guest, uri, name, part)
@@ -123,6 +133,10 @@ class Resources:
                 about = {"name": info.name, "version": info.version, "description": info.description}
                 return _contents(uri, JSON, json.dumps(about | {"path": info.path}, ensure_ascii=False))
         raise PackageError(f"package '{name}' not found")
+
+
+def _definitions() -> str:
+    return luacats(library())
 
 
 def _contents(uri: str, mime_type: str, text: str) -> types.TextResourceContents:

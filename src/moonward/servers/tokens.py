@@ -26,6 +26,7 @@ class Tokens:
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = {_digest(token): name for token, name in names.items()}
+        self.users = frozenset(names.values())
 
     @classmethod
     def of(cls, token: str | None, file: Path | None) -> Tokens | None:
