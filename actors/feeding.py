@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moonward.actors.errors import AmbiguousQuery
+from moonward.actors.errors import AmbiguousQuery, SettingsError
 from moonward.actors.interaction import Accepted
 from moonward.actors.journal.entries import Answered, Batch
 from moonward.actors.query import QueryResponse
 from moonward.actors.session_state import Repeat
+from moonward.actors.tokens import MOST_UTF8_BYTES, utf8_bytes
 from moonward.supervisor.errors import MoonwardError
 
 if TYPE_CHECKING:
@@ -16,10 +17,15 @@ if TYPE_CHECKING:
     from moonward.actors.session_actor import SessionActor
 
 
+ROOM_SHARE = 16
+"""A frame of answers leaves one part in so many to what else it holds: lengths, and readings of the clock."""
+
+
 def feed(session: SessionActor, message: Feed) -> None:
     """Apply a feed to its session."""
     try:
         checked = _check(session, message)
+        _check_size(session, message)
     except MoonwardError as error:
         refusal = error
         session.when_durable(lambda: _refuse(message, refusal))
@@ -49,6 +55,21 @@ def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, Que
     ):
         raise AmbiguousQuery(1, ", but this handle has not been shown it")
     return [(found, only)]
+
+
+def _check_size(session: SessionActor, message: Feed) -> None:
+    """The answers of a pause go to the script in one frame."""
+    frame_bytes = session.limits.max_frame_bytes
+    most = frame_bytes - frame_bytes // ROOM_SHARE
+    given = [each.response for each in message.responses]
+    if sum(map(len, given)) * MOST_UTF8_BYTES + session.state.answered_bytes <= most:
+        return
+    together = session.state.answered_bytes + sum(utf8_bytes(text) for text in given)
+    if together > most:
+        raise SettingsError(
+            f"response is too long: the answers of a pause may have {most} bytes together"
+            f" (limits.max_frame_bytes is {frame_bytes}), these would have {together}"
+        )
 
 
 def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryResponse]]) -> None:

@@ -12,6 +12,9 @@ from moonward.actors.errors import SettingsError
 DEFAULT_MAX_TOKENS = 1024
 """Tokens; the contract's default for a query that names no limit."""
 
+MOST_TOKENS = 1 << 53
+"""Largest count of tokens that is believed: whole numbers above it are not the same to every reader of JSON."""
+
 Scalar = str | int | float | bool
 
 
@@ -30,7 +33,8 @@ class LlmQuery(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One pending question.
 
     `id` is unique in the session's whole life (`q-<n>`, or `f-<child>-<n>` for a forked child).
-    `max_tokens` is in tokens. `extra` holds other scalar options that the script gave.
+    `max_tokens` is in tokens. `extra` holds other scalar options that the script gave. `SettingsError` for a field of a
+    wrong type.
     """
 
     id: str
@@ -40,6 +44,28 @@ class LlmQuery(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     grounded: bool = False
     underspecified: bool = False
     extra: dict[str, Scalar] = {}
+
+    def __post_init__(self) -> None:
+        # a session makes its queries of checked parts: this looks at types alone, and is cheap
+        if type(self.id) is not str or type(self.prompt) is not str:
+            plain_text("id", self.id)
+            plain_text("prompt", self.prompt)
+        if self.system is not None and type(self.system) is not str:
+            plain_text("system", self.system)
+        if type(self.max_tokens) is not int:
+            raise SettingsError(f"max_tokens must be an integer, got {self.max_tokens!r}")
+        if type(self.grounded) is not bool or type(self.underspecified) is not bool:
+            raise SettingsError("grounded and underspecified must be True or False")
+        if self.extra.__class__ is not dict or not all(
+            isinstance(each, Scalar) for each in self.extra.values()
+        ):
+            raise SettingsError(
+                f"extra must be an object of strings, numbers and booleans, got {self.extra!r}"
+            )
+
+    def own(self) -> LlmQuery:
+        """The same, for a caller who may do with `extra` what he likes."""
+        return msgspec.structs.replace(self, extra=dict(self.extra)) if self.extra else self
 
     @classmethod
     def of(cls, query_id: str, spec: QuerySpec) -> LlmQuery:
@@ -85,9 +111,15 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     def __post_init__(self) -> None:
         for name in ("prompt_tokens", "completion_tokens"):
-            value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 0):
-                raise SettingsError(f"usage.{name} must be a non-negative integer or None, got {value!r}")
+            value: object = getattr(self, name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TOKENS:
+                raise SettingsError(
+                    f"usage.{name} must be a non-negative integer up to 2^53 or None, got {value!r}"
+                )
+            if type(value) is not int:
+                msgspec.structs.force_setattr(self, name, int(value))
 
     @classmethod
     def of(cls, value: TokenUsage | Mapping[str, Any] | None) -> TokenUsage | None:
@@ -108,21 +140,28 @@ class QueryResponse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
-        _check_text("query_id", self.query_id, optional=True)
-        _check_text("response", self.response)
-        _check_text("idempotency_key", self.idempotency_key, optional=True)
+        for name in ("query_id", "response", "idempotency_key"):
+            value: object = getattr(self, name)
+            if value is None and name != "response":
+                continue
+            text = plain_text(name, value)
+            if text is not value:
+                msgspec.structs.force_setattr(self, name, text)
         if self.usage is not None and not isinstance(self.usage, TokenUsage):
             raise SettingsError(f"usage must be a TokenUsage or None, got {type(self.usage).__name__}")
 
 
-def _check_text(name: str, value: object, *, optional: bool = False) -> None:
-    if value is None and optional:
-        return
+def plain_text(name: str, value: object) -> str:
+    """`value` if it is text that every journal can hold: a `str`, not of a subclass, without lone surrogates.
+
+    Else a `SettingsError` that names it; text of a subclass becomes a plain `str`.
+    """
     if not isinstance(value, str):
         raise SettingsError(f"{name} must be a string, got {type(value).__name__}")
     try:
-        value.encode()
+        encoded = value.encode()
     except UnicodeEncodeError as error:
         raise SettingsError(
             f"{name} holds a lone surrogate at character {error.start}; text must be valid Unicode"
         ) from None
+    return value if type(value) is str else encoded.decode()

@@ -298,11 +298,10 @@ class SessionActor(LoopActor):
         self._asks = entry.by_strand()
         self._paused_s = now.mono_s
         self.append(entry)
-        event = state.event()
-        self.tell_all("paused", {"queries": queries}, now)
+        self.tell_all("paused", {"queries": [query.own() for query in queries]}, now)
         waiters, self._waiters = self._waiters, []
         for reply in waiters:
-            self.after(reply, event)
+            self.after(reply, state.event())
 
     def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
         """The Lua is over."""
@@ -316,12 +315,11 @@ class SessionActor(LoopActor):
         self._paused_s = None
         self.ended_s = now.mono_s
         self._services.forget(self.session_id)
-        event = self.state.event()
-        self.tell_all("finished", {"phase": self.state.phase, "state": terminal}, now)
+        self.tell_all("finished", {"phase": self.state.phase, "state": terminal.own()}, now)
         waiters, self._waiters = [*self._waiters, *self._end_waiters], []
         self._end_waiters = []
         for reply in waiters:
-            self.after(reply, event)
+            self.after(reply, self.state.event())
         self.when_durable(self._forget_calls)
 
     def _forget_calls(self) -> None:

@@ -71,6 +71,7 @@ class SessionState:
         self._next_numbers: dict[str, int] = {}
         self._keys: dict[str, Exchange] = {}
         self._batch_left = 0
+        self._bytes_before_pause = 0
         self._elapsed_ms = 0
         self._last_feed_ms = started.at_ms
         self._active_s = at.mono_s
@@ -94,6 +95,11 @@ class SessionState:
     def pauses(self) -> int:
         """Pauses since the start."""
         return self._metrics.pauses
+
+    @property
+    def answered_bytes(self) -> int:
+        """Bytes of UTF-8 of the answers that the last pause has so far."""
+        return self._metrics.response_bytes - self._bytes_before_pause
 
     # The budget
 
@@ -149,6 +155,7 @@ class SessionState:
         self._next_numbers |= numbers
         self._batch_left = 0
         self._pause_starts.append(len(self._transcript))
+        self._bytes_before_pause = self._metrics.response_bytes
         pause_no = self._metrics.pauses
         self._metrics.pauses += 1
         for query in queries:
@@ -270,10 +277,10 @@ class SessionState:
     # Looking
 
     def event(self) -> Paused | Finished | None:
-        """The event that the session is in; None while its Lua runs."""
+        """The event that the session is in; None while its Lua runs. The caller's own, whatever he does with it."""
         if self.terminal is not None:
-            return Finished(self.terminal, self._stats(self._elapsed_ms))
-        return Paused(self.pending) if self.phase == "paused" else None
+            return Finished(self.terminal.own(), self._stats(self._elapsed_ms))
+        return Paused(tuple([query.own() for query in self.pending])) if self.phase == "paused" else None
 
     def event_after(self, pause_no: int) -> Paused | Finished | None:
         """What the last answer of pause `pause_no` led to, as it was then; None while its Lua runs."""
@@ -282,7 +289,7 @@ class SessionState:
             first = self._pause_starts[following]
             is_last = following + 1 == len(self._pause_starts)
             end = None if is_last else self._pause_starts[following + 1]
-            return Paused(tuple(exchange.query for exchange in self._transcript.between(first, end)))
+            return Paused(tuple(exchange.query.own() for exchange in self._transcript.between(first, end)))
         return self.event() if self.terminal is not None else None
 
     def stats(self, at: Instant) -> dict[str, Any]:

@@ -26,6 +26,12 @@ class Completed(msgspec.Struct, frozen=True, tag="completed"):
         """The JSON of the contract, without the stats."""
         return {"status": "completed", "result": self.result}
 
+    def own(self) -> Completed:
+        """The same, for a caller who may do with `result` what he likes."""
+        if not isinstance(self.result, dict | list):
+            return self
+        return Completed(msgspec.json.decode(msgspec.json.encode(self.result)))
+
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
     """The session ended in `error`; `error_kind` says what sort it is."""
@@ -38,6 +44,10 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
         """The JSON of the contract, without the stats."""
         return {"status": "error", "error": self.error, "error_kind": self.error_kind}
 
+    def own(self) -> Failed:
+        """The same."""
+        return self
+
 
 class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     """The session was ended from outside; `reason` is the caller's, `expired` or `closed`."""
@@ -48,6 +58,10 @@ class Cancelled(msgspec.Struct, frozen=True, tag="cancelled"):
     def to_json(self) -> dict[str, Any]:
         """The JSON of the contract, without the stats."""
         return {"status": "cancelled", "reason": self.reason}
+
+    def own(self) -> Cancelled:
+        """The same."""
+        return self
 
 
 TerminalState = Completed | Failed | Cancelled

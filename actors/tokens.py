@@ -15,6 +15,10 @@ OTHER_DENOMINATOR: Final = 3
 """Two tokens to three other characters; the contract's figure."""
 
 
+MOST_UTF8_BYTES: Final = 4
+"""Bytes of a character in UTF-8, at most (RFC 3629)."""
+
+
 def estimate_tokens(text: str) -> int:
     """Estimated tokens: ASCII characters / 4 and other characters × 2/3, each rounded up."""
     if text.isascii():

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -219,6 +220,8 @@ def read_whole(path: Path) -> bytes:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file that appears when it is complete; `JournalError` says why it could not."""
+    if not path.name or path.name == "..":
+        raise JournalError(f"{path} could not be written: it names no file")
     part = path.with_name(f".{path.name}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -228,7 +231,8 @@ def write_whole(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
         raise JournalError(f"{path} could not be written: {error.strerror}") from error
 
 

@@ -179,9 +179,8 @@ class AsyncSession:
             yield event
 
     async def _ask(self, message: Any, timeout: Patience = None) -> Any:
-        return await outcome(
-            self._core, self._core.ask(self._id, message), message, requests.timeout(timeout)
-        )
+        timeout_s = requests.timeout(timeout)
+        return await outcome(self._core, self._core.ask(self._id, message), message, timeout_s)
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
@@ -320,8 +319,9 @@ class AsyncRuntime:
 
     async def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
         """Run a journal again and report."""
+        timeout_s = requests.timeout(timeout)
         reply = self._core.rehearse(requests.identity(session_id), requests.replay_code(code))
-        report: Report = await outcome(self._core, reply, None, requests.timeout(timeout))
+        report: Report = await outcome(self._core, reply, None, timeout_s)
         return report
 
     async def export(self, session_id: str, path: Path | str) -> None:
@@ -347,5 +347,5 @@ class AsyncRuntime:
             await asyncio.to_thread(self._held.close, requests.timeout(timeout))
 
     async def _ask(self, session_id: str, message: Any, timeout: Patience = None) -> Any:
-        reply = self._core.ask(requests.identity(session_id), message)
-        return await outcome(self._core, reply, message, requests.timeout(timeout))
+        session_id, timeout_s = requests.identity(session_id), requests.timeout(timeout)
+        return await outcome(self._core, self._core.ask(session_id, message), message, timeout_s)

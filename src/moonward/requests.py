@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import timedelta
@@ -13,7 +14,7 @@ from moonward.actors.errors import SettingsError
 from moonward.actors.limits import Limits
 from moonward.actors.messages import Cancel, Feed, Look, Snap
 from moonward.actors.pending_filter import PendingFilter
-from moonward.actors.query import QueryResponse, TokenUsage
+from moonward.actors.query import QueryResponse, TokenUsage, plain_text
 from moonward.actors.registry import Start
 from moonward.actors.settings import Settings
 from moonward.supervisor.reply import Reply
@@ -31,10 +32,8 @@ def start(
     user: str | None = None,
 ) -> Start:
     """A request to start a session."""
-    if not isinstance(code, str):
-        raise SettingsError(f"code must be a string of Lua, got {type(code).__name__}")
+    code = plain_text("code", code)
     allowed = Limits.of(limits, settings.limits)
-    _check_text("code", code)
     if len(code.encode()) > allowed.max_code_bytes:
         raise SettingsError(f"code is longer than max_code_bytes ({allowed.max_code_bytes})")
     text = ctx_text(ctx)
@@ -43,7 +42,7 @@ def start(
             f"code and ctx are longer than half of max_frame_bytes ({allowed.max_frame_bytes})"
         )
     if user is not None:
-        _check_text("user", user)
+        user = plain_text("user", user)
     return Start(code, text, allowed, folders(packages), strategy, Reply(), user)
 
 
@@ -63,12 +62,13 @@ def advise(
     ):
         raise SettingsError(f"strategy must be the name of a package, got {strategy!r}")
     if task is not None:
-        _check_text("task", task)
+        task = plain_text("task", task)
     if opts is not None and not isinstance(opts, Mapping):
         raise SettingsError(f"opts must be an object or None, got {type(opts).__name__}")
     ctx = dict(opts or {})
     if task is not None:
         ctx["task"] = task
+    strategy = plain_text("strategy", strategy)
     code = STRATEGY_CODE.format(name=json.dumps(strategy))
     return start(settings, code, ctx, packages, limits, strategy, user)
 
@@ -104,8 +104,12 @@ def path(name: str, value: Path | str) -> Path:
     """A path of the file system."""
     if not isinstance(value, str | Path) or not str(value):
         raise SettingsError(f"{name} must be a path, got {value!r}")
-    if "\0" in str(value):
-        raise SettingsError(f"{name} must be a path, which holds no NUL character, got {str(value)!r}")
+    try:
+        encoded = os.fsencode(value)
+    except UnicodeEncodeError:
+        encoded = b"\0"
+    if b"\0" in encoded:
+        raise SettingsError(f"{name} must be a path that the file system can name, got {str(value)!r}")
     return Path(value)
 
 
@@ -146,8 +150,7 @@ def _feed(responses: list[QueryResponse], shown: Set[str] | None) -> Feed:
 
 def cancel(reason: str) -> Cancel:
     """A request to end a session."""
-    _check_text("reason", reason)
-    return Cancel(reason)
+    return Cancel(plain_text("reason", reason))
 
 
 def snap(
@@ -180,24 +183,11 @@ def timeout(value: float | timedelta | None) -> float | None:
     return None if value is None else seconds("timeout", value)
 
 
-def _check_text(name: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise SettingsError(f"{name} must be a string, got {type(value).__name__}")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise SettingsError(f"{name} holds a lone surrogate at character {error.start}") from None
-
-
 def replay_code(code: str | None) -> str | None:
     """Other code for a replay; None is the recorded one."""
-    if code is not None:
-        _check_text("code", code)
-    return code
+    return None if code is None else plain_text("code", code)
 
 
 def identity(session_id: object) -> str:
     """A session id."""
-    if not isinstance(session_id, str):
-        raise SettingsError(f"session_id must be a string, got {type(session_id).__name__}")
-    return session_id
+    return plain_text("session_id", session_id)

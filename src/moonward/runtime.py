@@ -120,7 +120,8 @@ class Session:
         return observing.read(self._core.checked_stream(stream, self._core.wait(known)), since)
 
     def _ask(self, message: Any, timeout: Patience = None) -> Any:
-        return self._core.wait(self._core.ask(self._id, message), message, requests.timeout(timeout))
+        timeout_s = requests.timeout(timeout)
+        return self._core.wait(self._core.ask(self._id, message), message, timeout_s)
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
@@ -244,8 +245,9 @@ class Runtime:
 
     def replay(self, session_id: str, code: str | None = None, timeout: Patience = None) -> Report:
         """Run a journal again, with other `code` if given, and report agreement or the first divergence."""
+        timeout_s = requests.timeout(timeout)
         reply = self._core.rehearse(requests.identity(session_id), requests.replay_code(code))
-        report: Report = self._core.wait(reply, None, requests.timeout(timeout))
+        report: Report = self._core.wait(reply, None, timeout_s)
         return report
 
     def export(self, session_id: str, path: Path | str) -> None:
@@ -266,5 +268,5 @@ class Runtime:
         self._core.close(requests.timeout(timeout))
 
     def _ask(self, session_id: str, message: Any, timeout: Patience = None) -> Any:
-        reply = self._core.ask(requests.identity(session_id), message)
-        return self._core.wait(reply, message, requests.timeout(timeout))
+        session_id, timeout_s = requests.identity(session_id), requests.timeout(timeout)
+        return self._core.wait(self._core.ask(session_id, message), message, timeout_s)
