@@ -153,20 +153,27 @@ def test_a_retry_while_the_first_is_under_way_fails_with_the_first(
     session.cancel()
 
 
+def impatient(session: moonward.Session) -> FeedTimeout:
+    """What a feed is told whose patience ended after the session had looked at it."""
+    while True:
+        with pytest.raises(FeedTimeout) as caught:
+            session.feed("1", timeout=0.01, idempotency_key="k")
+        if caught.value.accepted is not False:
+            return caught.value
+
+
 def test_whether_an_answer_that_was_waited_for_in_vain_is_durable_is_unknown_until_it_is(
     runtime: HeldRuntime,
 ) -> None:
     session = runtime.start("alc.llm('a') while true do end")
     session.wait(10)
     runtime.hold()
-    with pytest.raises(FeedTimeout, match="not yet known") as caught:
-        session.feed("1", timeout=0.01, idempotency_key="k")
-    assert (caught.value.query_id, caught.value.accepted) == ("q-0", None)
-    with pytest.raises(FeedTimeout, match="not yet known") as caught:
-        session.feed("1", timeout=0.01, idempotency_key="k")
-    assert (caught.value.query_id, caught.value.accepted) == ("q-0", None)
+    for _ in range(2):
+        error = impatient(session)
+        assert (error.query_id, error.accepted) == ("q-0", None)
+        assert "not yet known" in str(error)
     runtime.release()
-    with pytest.raises(FeedTimeout, match="was accepted") as caught:
-        session.feed("1", timeout=0.01, idempotency_key="k")
-    assert (caught.value.query_id, caught.value.accepted) == ("q-0", True)
+    error = impatient(session)
+    assert (error.query_id, error.accepted) == ("q-0", True)
+    assert "was accepted" in str(error)
     session.cancel()
