@@ -74,6 +74,7 @@ class Core:
         self._waiting: set[Reply[Any]] = set()
         self._end: Callable[[], BaseException] | None = None
         self._closing = False
+        self._closed = threading.Event()
         self.wakeups: Wakeups | None = None
         self.loop = Loop("moonward", on_error=self._loop_error)
         self.loop.start()
@@ -286,8 +287,14 @@ class Core:
         with self._lock:
             first, self._closing = not self._closing, True
         if not first:
-            self.loop.stop(limit_s + 1.0)
+            self._closed.wait(limit_s + 1.0)
             return
+        try:
+            self._close(limit_s)
+        finally:
+            self._closed.set()
+
+    def _close(self, limit_s: float) -> None:
         self._fail_all(lambda: RuntimeClosed("the Runtime was closed"))
         deadline_s = time.monotonic() + limit_s
         self.loop.post(lambda: tree.retire(self.services))
