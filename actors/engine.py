@@ -7,7 +7,7 @@ recorded. It tells its session what is new: questions, calls, the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 import msgspec
 
@@ -20,7 +20,7 @@ from moonward.actors.losses import Loss
 from moonward.actors.query import QuerySpec
 from moonward.actors.strand import Strand
 from moonward.actors.tape import Outcome, Step, Tape, digest_of, name_of
-from moonward.actors.worker.wire import AskRequest, Broke, Done, ForkRequest, Request
+from moonward.actors.worker.wire import AskRequest, Broke, Done, ForkRequest, Note, Request
 
 if TYPE_CHECKING:
     from moonward.actors.services import Services
@@ -61,7 +61,7 @@ class EngineHost(Protocol):
     def finished(self, final: Done | Broke) -> None:
         """The session's own Lua has ended."""
 
-    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """New logs, progress and custom metrics; `first` is the number of the strand's first of them, from 0."""
 
     def lost(self, strand: str, loss: Loss) -> None:
@@ -93,6 +93,7 @@ class Engine:
         self._tape: Tape | None = None
         self._forks: list[Fork] = []
         self._reached = 0
+        self._stopped = False
         self._gathered: dict[str, tuple[list[QuerySpec], Clocks]] = {}
         self._main = self._strand(MAIN)
 
@@ -102,6 +103,7 @@ class Engine:
 
     def stop(self) -> None:
         """Kill every worker; nothing is told any more."""
+        self._stopped = True
         for strand in self.strands():
             strand.stop()
 
@@ -184,7 +186,7 @@ class Engine:
         if all(each.waiting is not None or each.has_ended for each in self.strands()):
             self._host.reached()
 
-    def noted(self, strand: Strand, first: int, notes: list[list[Any]]) -> None:
+    def noted(self, strand: Strand, first: int, notes: list[Note]) -> None:
         """A strand logged something."""
         self._host.noted(strand.name, first, notes)
 
@@ -270,12 +272,15 @@ class Engine:
     def _open_fork(self, strand: Strand, request: ForkRequest, step: Step | None) -> None:
         why = forking.refusal(request, strand.name, self._limits.max_strands)
         if step is None:
+            sent = memoryview(request.ctx).nbytes
             called = Called(
-                strand.name, name_of(request), digest_of(request), error=why, clocks=request.clocks
+                strand.name, name_of(request), digest_of(request), error=why, clocks=request.clocks, sent=sent
             )
             self._host.called(called)
         if why is not None:
             strand.refuse(why)
+            return
+        if self._stopped:  # that entry was too much
             return
         self._reached += 1
         if self._reached > len(self._forks):
@@ -305,6 +310,8 @@ class Engine:
             strand.stop()
         fork.end(child, outcome)
         self._host.child_ended(name, outcome)
+        if self._stopped:
+            return
         if fork.is_over:
             self._give_outcome(fork)
         else:

@@ -65,7 +65,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_log_bytes: int = 4096
     """Longest log message that is kept; longer ones are cut. A terminal page."""
     max_frames_per_slice: int = 200_000
-    """Frames of a worker between two host events. A host call takes 50 µs: ten seconds of nothing else."""
+    """Frames of a worker between two host events. Logs come in at most twenty a second, and some hundreds in a burst:
+    hours of them."""
+    max_notes_bytes: int = 4 * MIB
+    """Logs, progress and statistics between two questions, as JSON. Beyond it logs are dropped, which the log says,
+    and of the others the last values are kept. A thousand full lines: as many as observers are kept."""
+    max_stats_bytes: int = 64 << 10
+    """All that `alc.stats` holds, as JSON. It is part of each snapshot; a thousand figures take 20 KiB."""
+    max_calls: int = 10_000
+    """Calls of the host (`alc.state`, cards, `require`, …) between two questions. Each is recorded, and takes a tenth
+    of a millisecond: a second of nothing else."""
+    max_kept_bytes: int = 128 * MIB
+    """What a session may make its host keep in all: questions, results of calls, values and cards that it stores,
+    less 16 KiB for each answer, so that questions of usual size do not count. As much as its VM may hold."""
     max_code_bytes: int = 2 * MIB
     """Largest script or module. The largest public package is 60 KiB."""
     max_strands: int = 16

@@ -7,9 +7,9 @@ last recorded pause: the pause's entry holds what they led to.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar
 
-Note = list[Any]
+Note = TypeVar("Note")
 
 
 class NoteFilter:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from moonward.actors.worker.wire import LogNote, Note, ProgressNote, StatNote
+
 if TYPE_CHECKING:
     from moonward.actors.limits import Limits
-    from moonward.actors.note_filter import Note
     from moonward.actors.services import Services
     from moonward.actors.session_state import SessionState
 
@@ -29,31 +30,39 @@ class NoteTaker:
         self._services = services
         self._session_id = session_id
         self._limits = limits
+        self._most_bytes = limits.max_stats_bytes
 
-    def take(self, state: SessionState, strand: str, first: int, notes: list[Note]) -> None:
-        """Notes of a strand that are new to `state`; `first` is the number of the first of them, from 0."""
+    def take(self, state: SessionState, strand: str, first: int, notes: list[Note]) -> bool:
+        """Notes of a strand that are new to `state`; `first` is the number of the first of them, from 0.
+
+        False if they hold more statistics than a session may have, which are not taken.
+        """
         at_ms = self._services.now().wall_ms
         shown = self._services.shown_of(self._session_id)
         for number, note in enumerate(notes, first):
+            if isinstance(note, StatNote) and state.stats_bytes(note.key, note.value) > self._most_bytes:
+                return False
             self._take(state, note, at_ms, show=number >= shown.get(strand, 0))
         shown[strand] = max(shown.get(strand, 0), first + len(notes))
+        return True
 
     def warn(self, state: SessionState, message: str) -> None:
         """A log line of the host's own, not of a script."""
-        self._take(state, ["log", "warn", "engine", message], self._services.now().wall_ms, show=True)
+        self._take(state, LogNote("warn", "engine", message), self._services.now().wall_ms, show=True)
 
     def _take(self, state: SessionState, note: Note, at_ms: int, *, show: bool) -> None:
-        kind = note[0] if note else None
-        if kind == "log" and len(note) == 4 and all(isinstance(part, str) for part in note):
-            message = note[3][: self._limits.max_log_bytes]
-            state.log(note[1], note[2], message, at_ms)
-            data = {"level": note[1], "source": note[2], "message": message}
-        elif kind == "progress" and len(note) == 4:
-            state.set_progress(note[1], note[2], note[3])
-            data = {"step": note[1], "total": note[2], "message": note[3]}
+        longest = self._limits.max_log_bytes
+        data: dict[str, Any]
+        if isinstance(note, LogNote):
+            message = note.message[:longest]
+            state.log(note.level, note.source, message, at_ms)
+            kind, data = "log", {"level": note.level, "source": note.source, "message": message}
+        elif isinstance(note, ProgressNote):
+            text = note.message[:longest] if note.message is not None else None
+            state.set_progress(note.step, note.total, text)
+            kind, data = "progress", {"step": note.step, "total": note.total, "message": text}
         else:
-            if kind == "stat" and len(note) == 3 and isinstance(note[1], str):
-                state.record(note[1], note[2])
+            state.record(note.key, note.value)
             return
         if show:
             self._show(kind, data, at_ms)

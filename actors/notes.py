@@ -6,6 +6,8 @@ from collections import deque
 from copy import deepcopy
 from typing import Any, Final
 
+import msgspec
+
 from moonward.actors.journal.entries import View
 
 RING_LENGTH: Final = 20
@@ -19,12 +21,13 @@ DEFAULT_LEVEL: Final = "info"
 class Notes:
     """The log ring, the last progress and the custom statistics of a session."""
 
-    __slots__ = ("_custom", "_logs", "_progress", "_view")
+    __slots__ = ("_custom", "_custom_bytes", "_logs", "_progress", "_view")
 
     def __init__(self) -> None:
         self._logs: deque[dict[str, Any]] = deque(maxlen=RING_LENGTH)
         self._progress: dict[str, Any] | None = None
         self._custom: dict[str, Any] = {}
+        self._custom_bytes = 0
         self._view: View | None = None
 
     def log(self, level: str, source: str, message: str, ts_ms: int) -> None:
@@ -38,9 +41,15 @@ class Notes:
         self._view = None
         self._progress = {"step": step, "total": total, "message": message}
 
+    def bytes_with(self, key: str, value: Any) -> int:
+        """Bytes of all custom statistics as JSON, were `value` recorded."""
+        old = member_bytes(key, self._custom[key]) if key in self._custom else 0
+        return self._custom_bytes - old + member_bytes(key, value)
+
     def record(self, key: str, value: Any) -> None:
         """Keep a custom statistic; the last write of a key wins."""
         self._view = None
+        self._custom_bytes = self.bytes_with(key, value)
         self._custom[key] = value
 
     def logs(self) -> list[dict[str, Any]]:
@@ -67,3 +76,9 @@ class Notes:
         self._logs = deque(view.logs, maxlen=RING_LENGTH)
         self._progress = view.progress
         self._custom = dict(view.custom)
+        self._custom_bytes = sum(member_bytes(key, value) for key, value in view.custom.items())
+
+
+def member_bytes(key: str, value: Any) -> int:
+    """Bytes of a member of an object, as JSON."""
+    return len(msgspec.json.encode(key)) + len(msgspec.json.encode(value)) + len(":,")

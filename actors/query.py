@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,16 +17,20 @@ MOST_TOKENS = 1 << 53
 
 Scalar = str | int | float | bool
 
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""What Lua's integers can be, and a journal holds."""
+
 
 class QuerySpec(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
     """What a script asks, before the session has given it an id. This is also its form on the wire."""
 
     prompt: str
     system: str | None = None
-    max_tokens: int = DEFAULT_MAX_TOKENS
+    max_tokens: Tokens = DEFAULT_MAX_TOKENS
     grounded: bool = False
     underspecified: bool = False
-    extra: dict[str, Scalar] = {}
+    extra: dict[str, str | Int64 | float | bool] = {}
 
 
 class LlmQuery(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

@@ -16,7 +16,7 @@ from moonward.actors.losses import Loss
 from moonward.actors.query import QuerySpec
 from moonward.actors.tape import Outcome
 from moonward.actors.terminal import Cancelled, Completed, Failed
-from moonward.actors.worker.wire import Broke, Done, Request
+from moonward.actors.worker.wire import Broke, Done, Note, Request
 
 if TYPE_CHECKING:
     from moonward.actors.services import Services
@@ -157,7 +157,7 @@ class Rehearsal:
         else:
             self._differ_at_end(_state_text(state))
 
-    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """See `EngineHost`."""
 
     def lost(self, strand: str, loss: Loss) -> None:

@@ -22,7 +22,7 @@ from moonward.actors.query import QuerySpec
 from moonward.actors.session_state import SessionState
 from moonward.actors.tape import Outcome, digest_of, name_of
 from moonward.actors.terminal import Completed, ErrorKind, Failed, TerminalState
-from moonward.actors.worker.wire import Broke, CallRequest, Done, Request, RequireRequest
+from moonward.actors.worker.wire import Broke, CallRequest, Done, Note, Request, RequireRequest
 
 if TYPE_CHECKING:
     from moonward.actors.limits import Limits
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 BUDGET_REMAINING = "budget.remaining"
 """The one call that the session answers itself."""
+
+DEFAULT_NAMESPACE = "default"
+"""Of `alc.state`; the contract's."""
+
+FILE_BYTES = 4096
+"""What a card takes at least: a block of the disk."""
 
 CALL_AGAIN_S = 1.0
 """Pause before a call is tried again that failed for the disk's sake. Arbitrary; a person is on the way."""
@@ -51,6 +57,10 @@ class ScriptHost(Protocol):
     def append(self, entry: Entry, *, more: bool = False) -> None:
         """Record. `more`: the script goes on, and what it does next is about to follow."""
 
+    @property
+    def kept_bytes(self) -> int:
+        """What the session makes its host keep."""
+
     def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
         """Run `action` once what is recorded is durable. `hurry`: the script waits for it."""
 
@@ -60,7 +70,7 @@ class ScriptHost(Protocol):
     def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
         """The Lua is over."""
 
-    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """New logs, progress, custom metrics; `first` is the number of the strand's first of them, from 0."""
 
     def warned(self, message: str) -> None:
@@ -82,6 +92,7 @@ class Script:
         self._started = started
         self._limits = limits
         self._in_flight: set[tuple[str, str]] = set()
+        self._ns: str | None = None
         self._budget = services.budgets.get(started.session_id)
         self.engine: Engine | None = None
 
@@ -127,13 +138,22 @@ class Script:
 
     def called(self, entry: Called) -> None:
         """See `EngineHost`."""
-        self._host.append(entry, more=True)
+        self._record(entry)
 
     def child_ended(self, strand: str, outcome: Outcome) -> None:
         """See `EngineHost`."""
-        self._host.append(ChildEnded(strand, outcome.result, outcome.error), more=True)
+        self._record(ChildEnded(strand, outcome.result, outcome.error))
 
-    def noted(self, strand: str, first: int, notes: list[list[Any]]) -> None:
+    def _record(self, entry: Entry) -> None:
+        self._host.append(entry, more=True)
+        if self._host.kept_bytes > self._limits.max_kept_bytes:
+            self.exceeded("max_kept_bytes", self._limits.max_kept_bytes)
+
+    def exceeded(self, name: str, limit: int) -> None:
+        """The session ends for having crossed a limit."""
+        self._host.ended(Failed(f"{name} ({limit}) exceeded", "limit"), [])
+
+    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """See `EngineHost`."""
         self._host.noted(strand, first, notes)
 
@@ -239,9 +259,10 @@ class Script:
     def _perform(self, strand: str, sequence: str, request: CallRequest, attempt: int = 1) -> None:
         key = self._key(strand, sequence)
         session_id, calls = self._started.session_id, self._services.calls
+        digest, args, namespace = digest_of(request), bytes(request.args), self._namespace()
 
         def work() -> CallOutcome:
-            return calls.perform(session_id, sequence, digest_of(request), request.name, bytes(request.args))
+            return calls.perform(session_id, sequence, digest, request.name, args, namespace)
 
         def again() -> None:
             if key[0] is self.engine:
@@ -258,6 +279,12 @@ class Script:
             self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
 
         self._services.jobs.submit(work, self.guarded(done))
+
+    def _namespace(self) -> str:
+        """Where the session's state is. Its host said so, in `ctx`; what a worker says does not count."""
+        if self._ns is None:
+            self._ns = namespace_of(self._started.ctx)
+        return self._ns
 
     def _call_failed(
         self, name: str, error: BaseException | None, attempt: int, again: Callable[[], None]
@@ -294,8 +321,8 @@ class Script:
 
         self._services.jobs.submit(work, self.guarded(done))
 
-    @staticmethod
     def _entry(
+        self,
         strand: str,
         request: Request,
         *,
@@ -303,10 +330,28 @@ class Script:
         error: str | None = None,
         module: str | None = None,
     ) -> Called:
-        return Called(strand, name_of(request), digest_of(request), result, error, module, request.clocks)
+        sent = 0
+        if isinstance(request, CallRequest) and self._services.calls.is_effect(request.name):
+            sent = memoryview(request.args).nbytes + (FILE_BYTES if request.name.startswith("card.") else 0)
+        return Called(
+            strand, name_of(request), digest_of(request), result, error, module, request.clocks, sent
+        )
 
     def _settle(self, key: tuple[Engine | None, str, str], entry: Called, body: bytes | None = None) -> None:
         engine, strand, sequence = key
         if engine is not None and engine is self.engine:
             self._in_flight.discard((strand, sequence))
             engine.settle(strand, sequence, entry, body)
+
+
+class _Ctx(msgspec.Struct):
+    ns: Any = msgspec.field(default=None, name="_ns")
+
+
+def namespace_of(ctx: str) -> str:
+    """The namespace of `alc.state` that a session's ctx names, or the default one."""
+    try:
+        named = msgspec.json.decode(ctx, type=_Ctx).ns
+    except msgspec.ValidationError:  # no object: it names none
+        named = None
+    return named if isinstance(named, str) else DEFAULT_NAMESPACE

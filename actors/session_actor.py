@@ -7,6 +7,7 @@ durable. A new actor on the same journal is the same session.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from moonward.actors import feeding
@@ -14,6 +15,7 @@ from moonward.actors.errors import JournalError, RuntimeClosed, SessionRestartin
 from moonward.actors.forking import child_of
 from moonward.actors.journal.entries import Ask as AskOf
 from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
+from moonward.actors.kept import kept_after, questions_bytes
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
 from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
@@ -24,11 +26,11 @@ from moonward.actors.rebuild import rebuild
 from moonward.actors.script import Script
 from moonward.actors.session_state import Instant, SessionState
 from moonward.actors.terminal import CLOSED, Cancelled, TerminalState
+from moonward.actors.worker.wire import Note
 from moonward.supervisor.loop_actor import LoopActor
 from moonward.supervisor.reply import Reply
 
 if TYPE_CHECKING:
-    from moonward.actors.note_filter import Note
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
 
@@ -69,6 +71,7 @@ class SessionActor(LoopActor):
         self._asks: dict[str, tuple[str, ...]] = {}
         self._paused_s: float | None = None
         self.ended_s: float | None = None
+        self.kept_bytes = 0
         self.confinement: str | None = ready.hello.confinement if ready is not None else None
 
     # -- life -------------------------------------------------------------------------------------------------
@@ -97,6 +100,7 @@ class SessionActor(LoopActor):
     def _rebuild(self, entries: Sequence[Entry]) -> None:
         now = self._services.now()
         self.state = rebuild(entries, now)
+        self.kept_bytes = reduce(kept_after, entries, 0)
         self._asks = {}
         if self.state.pending:
             paused = next(entry for entry in reversed(entries) if isinstance(entry, Paused))
@@ -272,6 +276,7 @@ class SessionActor(LoopActor):
     def append(self, entry: Entry, *, more: bool = False) -> None:
         """Record an entry. `more`: the script goes on, and what it does next is about to follow."""
         self._outbox.append(entry, self.state.phase, more=more)
+        self.kept_bytes = kept_after(self.kept_bytes, entry)
 
     def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
         """Run `action` once what is recorded is durable. `hurry`: the script, or somebody, waits for it."""
@@ -288,6 +293,9 @@ class SessionActor(LoopActor):
         now = self._services.now()
         state = self.state
         queries = state.issue([(child_of(strand), specs) for strand, specs, _ in asks])
+        if self.kept_bytes + questions_bytes(queries) > self.limits.max_kept_bytes:
+            self.script.exceeded("max_kept_bytes", self.limits.max_kept_bytes)
+            return
         state.pause(queries, now)
         entry = Paused(
             queries,
@@ -334,7 +342,8 @@ class SessionActor(LoopActor):
 
     def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """Logs, progress and custom metrics: shown as they come."""
-        self._note_taker.take(self.state, strand, first, notes)
+        if not self._note_taker.take(self.state, strand, first, notes):
+            self.script.exceeded("max_stats_bytes", self.limits.max_stats_bytes)
 
     def warned(self, message: str) -> None:
         """Something that whoever looks at the session should know."""

@@ -261,6 +261,10 @@ class SessionState:
         if self.terminal is None:
             self._notes.set_progress(step, total, message)
 
+    def stats_bytes(self, key: str, value: Any) -> int:
+        """Bytes of all custom statistics as JSON, were `value` recorded."""
+        return self._notes.bytes_with(key, value)
+
     def record(self, key: str, value: Any) -> None:
         """Keep a custom statistic, a JSON value."""
         if self.terminal is None:

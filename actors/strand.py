@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
+from typing import TYPE_CHECKING, ParamSpec, Protocol
 
 import msgspec
 
@@ -21,6 +21,7 @@ from moonward.actors.errors import ReplayDiverged
 from moonward.actors.journal.entries import Started
 from moonward.actors.losses import Loss
 from moonward.actors.note_filter import NoteFilter
+from moonward.actors.screening import Screen
 from moonward.actors.tape import Step, Tape
 from moonward.actors.watchdog import Slice
 from moonward.actors.worker import wire
@@ -32,6 +33,7 @@ from moonward.actors.worker.wire import (
     ForkRequest,
     FromWorker,
     Hello,
+    Note,
     Notes,
     Request,
 )
@@ -58,7 +60,7 @@ class StrandHost(Protocol):
     def ended(self, strand: Strand, final: Done | Broke) -> None:
         """The strand's Lua has ended."""
 
-    def noted(self, strand: Strand, first: int, notes: list[list[Any]]) -> None:
+    def noted(self, strand: Strand, first: int, notes: list[Note]) -> None:
         """Logs, progress and custom metrics that are new; `first` is the number of the first, from 0."""
 
     def lost(self, strand: Strand, loss: Loss) -> None:
@@ -104,6 +106,7 @@ class Strand:
         self._notes = NoteFilter()
         self._was_lost = False
         self._link: WorkerLink | None = None
+        self._screen: Screen | None = None
         self._slice: Slice | None = None
         self._life = 0
 
@@ -198,11 +201,11 @@ class Strand:
             return
         started, limits, faults = self._started, self._limits, self._services.faults
         link_to = WorkerLink if faults is None else faults.link_of(started.session_id, self.name)
+        self._screen = Screen(limits)
         self._link = link_to(
             self._services.loop,
             ready.process,
-            limits.max_frame_bytes,
-            limits.max_frames_per_slice,
+            self._screen,
             self._host.guarded(self._message),
             self._host.guarded(self._lost),
         )
@@ -227,6 +230,10 @@ class Strand:
             max_error_bytes=limits.max_error_bytes,
             max_log_bytes=limits.max_log_bytes,
             max_code_bytes=limits.max_code_bytes,
+            max_notes_bytes=limits.max_notes_bytes,
+            max_stats_bytes=limits.max_stats_bytes,
+            max_calls=limits.max_calls,
+            max_strands=limits.max_strands,
             dirs=self._services.dirs,
         )
         self._write(wire.frame(msgspec.json.encode(begin)))
@@ -249,6 +256,8 @@ class Strand:
             self._note(message.notes)
         elif isinstance(message, Hello):
             self.lose(Loss("protocol", "a second greeting"))
+        elif isinstance(message, Broke) and message.kind == "limit" and not self.has_ended:
+            self._final(message)  # while a request is open, too: there was no room to wait for its reply
         elif self.waiting is not None or self.has_ended:
             self.lose(Loss("protocol", f"{type(message).__name__} while a request was open"))
         elif isinstance(message, Done | Broke):
@@ -256,7 +265,7 @@ class Strand:
         else:
             self._request(message)
 
-    def _note(self, notes: list[list[Any]]) -> None:
+    def _note(self, notes: list[Note]) -> None:
         first, fresh = self._notes.fresh(notes, is_recorded=self._at < self._paused_steps)
         if fresh:
             self._host.noted(self, first, fresh)
@@ -328,6 +337,8 @@ class Strand:
 
     def answer(self, texts: Sequence[str]) -> None:
         """Give the answers of the open question."""
+        if self._screen is not None:
+            self._screen.answered()
         self._reply(wire.ANSWERS, wire.answers(list(texts)))
 
     def give(self, result: str | None) -> None:

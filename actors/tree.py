@@ -152,6 +152,7 @@ def plant(services: Services) -> Supervisor:
             require_confinement=settings.require_confinement,
             memory_bytes=settings.limits.memory_bytes,
             estate=services.estate,
+            spawner=services.faults.spawner(loop) if services.faults is not None else None,
         )
         return services.pool
 

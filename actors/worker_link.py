@@ -1,7 +1,9 @@
 """One end of the pipes to a worker: frames out, typed messages in. Any doubt about the stream kills the worker.
 
 Guarantees:
-- Nothing here blocks: writes that the pipe does not take wait in a buffer, bounded by the largest frame.
+- Nothing here blocks: writes that the pipe does not take wait in a buffer, bounded by the largest frame: a worker that
+  asks for more before it has taken a reply is killed.
+- A flood is read in turn with what others have to say: `FRAMES_PER_TURN` frames, then the others'.
 - What a worker wrote before it died is read before its death is reported; its death is reported once.
 - A frame is never larger than `max_frame_bytes`; nothing is allocated for one that claims to be.
 """
@@ -13,15 +15,24 @@ import select
 import signal
 from collections.abc import Callable
 
-import msgspec
-
 from moonward.actors.losses import Loss
-from moonward.actors.worker.wire import HEADER, FromWorker
+from moonward.actors.screening import Refused, Screen
+from moonward.actors.worker.wire import HEADER, Broke, FromWorker
 from moonward.actors.worker_process import ExitStatus, WorkerProcess
 from moonward.supervisor.loop import Loop
 
 READ_BYTES = 1 << 16
 """Bytes read at once: a pipe's capacity on Linux."""
+
+FRAMES_PER_TURN = 64
+"""Frames handled before others get their turn. Arbitrary; they take less than a millisecond."""
+
+TURN_S = 0.001
+"""Seconds until more frames of a worker are handled that has sent many. As long again as the frames have taken, so
+that a flood leaves others at least half of this thread."""
+
+DRAIN_BYTES = 1 << 20
+"""Most that a dead worker's pipe is read for: the largest pipe that an unprivileged process can have."""
 
 EXIT_GRACE_S = 0.25
 """Seconds between the end of a worker's output and its death, before it is killed for having closed its output. The
@@ -39,29 +50,26 @@ class WorkerLink:
         self,
         loop: Loop,
         process: WorkerProcess,
-        max_frame_bytes: int,
-        max_frames: int,
+        screen: Screen,
         on_message: Callable[[FromWorker], None],
         on_lost: Callable[[Loss], None],
     ) -> None:
         self._loop = loop
         self.process = process
-        self._max_frame_bytes = max_frame_bytes
-        self._max_frames = max_frames
+        self._screen = screen
         self._on_message = on_message
         self._on_lost = on_lost
-        self._decoder = msgspec.json.Decoder(FromWorker)
         self._in = bytearray()
         self._out = bytearray()
-        self._frames = 0
         self._closed = False
+        self._behind = False
         self._loss: Loss | None = None
         loop.watch(process.stdout_fd, self._ready)
         process.on_exit(self._exited)
 
     def send(self, frame: bytes) -> None:
         """Write `frame`, now or as the pipe takes it; a new slice of the worker begins."""
-        self._frames = 0
+        self._screen.slice_begins()
         if self._closed:
             return
         if self._out:
@@ -107,6 +115,8 @@ class WorkerLink:
             self._loop.unwatch(self.process.stdin_fd)
 
     def _ready(self, events: int) -> None:
+        if self._behind:
+            return
         try:
             data = os.read(self.process.stdout_fd, READ_BYTES)
         except BlockingIOError:
@@ -116,46 +126,54 @@ class WorkerLink:
             return
         if not data:
             self._eof()
-        elif not self._in and len(data) >= 4 and HEADER.unpack_from(data)[0] + 4 == len(data):
-            if self._count():
-                self.receive(data[4:])  # the usual case: one whole frame
+        elif not self._in and self._is_whole(data):
+            self.receive(data[4:])  # the usual case: one whole frame
         else:
             self._in += data
-            self._parse()
+            self._parse(FRAMES_PER_TURN)
 
-    def _parse(self) -> None:
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether the data is exactly one frame, of an allowed length."""
+        size = len(data) - HEADER.size
+        return 0 < size <= self._screen.max_frame_bytes and HEADER.unpack_from(data)[0] == size
+
+    def _parse(self, most: int | None) -> None:
+        """Hand on the frames that are complete; at most that many, the rest in a moment."""
         buffer = self._in
-        at = 0
+        at = taken = 0
         while not self._closed and len(buffer) - at >= 4:
             (length,) = HEADER.unpack_from(buffer, at)
-            if not 1 <= length <= self._max_frame_bytes:
-                self.lose(
-                    Loss("protocol", f"bad frame length {length} (1 to {self._max_frame_bytes} allowed)")
-                )
+            if not 1 <= length <= self._screen.max_frame_bytes:
+                allowed = f"1 to {self._screen.max_frame_bytes} allowed"
+                self.lose(Loss("protocol", f"bad frame length {length} ({allowed})"))
                 return
             if len(buffer) - at - 4 < length:
                 break
+            if taken == most:
+                self._behind = True
+                self._loop.call_later(TURN_S, self._catch_up)
+                break
+            taken += 1
             body = bytes(memoryview(buffer)[at + 4 : at + 4 + length])
             at += 4 + length
-            if not self._count():
-                return
             self.receive(body)
         if at:
             del buffer[:at]
 
-    def _count(self) -> bool:
-        self._frames += 1
-        if self._frames > self._max_frames:
-            self.lose(Loss("limit", f"max_frames_per_slice ({self._max_frames}) exceeded"))
-            return False
-        return True
+    def _catch_up(self) -> None:
+        self._behind = False
+        if not self._closed:
+            self._parse(FRAMES_PER_TURN)
 
     def receive(self, body: bytes) -> None:
         """Hand on the message that is the body of one frame."""
         try:
-            message = self._decoder.decode(body)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
-            self.lose(Loss("protocol", f"undecodable frame: {str(error)[:200]}"))
+            message = self._screen.read(body)
+        except Refused as refused:
+            self.lose(refused.loss)
+            return
+        if self._out and not isinstance(message, Broke):  # a script may end because a reply does not fit
+            self.lose(Loss("protocol", "it went on without having read its reply"))
             return
         self._on_message(message)
 
@@ -179,20 +197,23 @@ class WorkerLink:
     def _exited(self, status: ExitStatus) -> None:
         if self._closed:
             return
-        while not self._closed and self._drain():
-            pass
+        self._drain()
+        self._parse(None)
         if not self._closed:
             self._report(status)
 
-    def _drain(self) -> bool:
-        try:
-            data = os.read(self.process.stdout_fd, READ_BYTES)
-        except OSError:
-            return False
-        if data:
+    def _drain(self) -> None:
+        """Read what a dead worker has left in its pipe; what it left behind may hold the pipe, and go on writing."""
+        left = DRAIN_BYTES
+        while left > 0:
+            try:
+                data = os.read(self.process.stdout_fd, min(left, READ_BYTES))
+            except OSError:
+                return
+            if not data:
+                return
+            left -= len(data)
             self._in += data
-            self._parse()
-        return bool(data)
 
     def _report(self, status: ExitStatus) -> None:
         if self._loss is not None and status.signal == signal.SIGKILL:  # ours

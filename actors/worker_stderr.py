@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from moonward.actors.plain_text import printable
 from moonward.supervisor.loop import Loop
 
 MAX_BYTES_PER_SECOND = 65536
@@ -59,7 +60,7 @@ class WorkerStderr:
         if not data:
             self._stop()
             return
-        text = printable(data)
+        text = printable(data.decode(errors="backslashreplace"))
         self.last_line = text.rstrip("\n").rpartition("\n")[2] or self.last_line
         self._left_bytes -= len(data)
         if self._left_bytes <= 0 and not self._paused:
@@ -72,12 +73,3 @@ class WorkerStderr:
         self._left_bytes, self._paused = MAX_BYTES_PER_SECOND, False
         if self._fd >= 0:
             self._loop.watch(self._fd, lambda _events: self._read())
-
-
-def printable(data: bytes) -> str:
-    """Text for a log or a terminal: UTF-8, what is none of it and control characters escaped."""
-    text = data.decode(errors="backslashreplace")
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
-    )

@@ -48,9 +48,12 @@ class HostCalls:
             return card_store.OPERATIONS[name].is_effect
         return name in state_store.OPERATIONS and state_store.OPERATIONS[name].is_effect
 
-    def perform(self, session_id: str, seq: str, digest: str, name: str, args: bytes) -> CallOutcome:
+    def perform(
+        self, session_id: str, seq: str, digest: str, name: str, args: bytes, namespace: str | None = None
+    ) -> CallOutcome:
         """Answer one call; `args` is a JSON array. A repeat of an applied effect gets the first outcome.
 
+        `namespace`, if given, is the only one that `state.*` may use, whatever `args` name.
         Raises `CallDiverged` when `seq` was applied with another digest, and `HostStorageError`.
         """
         self._used = True
@@ -58,8 +61,11 @@ class HostCalls:
         try:
             if not self.is_known(name):
                 raise CallError("there is no such call of the host")
-            store = self._state if name in state_store.OPERATIONS else self._cards
-            outcome = store.call(key, name, arguments.decode(args))
+            values = arguments.decode(args)
+            if name in state_store.OPERATIONS:
+                outcome = self._state.call(key, name, [namespace, *values[1:]] if namespace else values)
+            else:
+                outcome = self._cards.call(key, name, values)
         except CallError as error:
             outcome = CallOutcome(error=str(error))
         except MoonwardError:

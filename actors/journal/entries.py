@@ -104,7 +104,7 @@ class Called(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="cal
     """A request of `strand` that the host answered at once, with its outcome.
 
     `digest` is the SHA-256 of the request in canonical JSON. `result` is JSON text; `module` the content hash
-    of a module's source (the body is stored once, by content).
+    of a module's source (the body is stored once, by content). `sent`: bytes that the call made the host store.
     """
 
     strand: str
@@ -114,6 +114,7 @@ class Called(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="cal
     error: str | None = None
     module: str | None = None
     clocks: Clocks = []
+    sent: int = 0
 
 
 class ChildEnded(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag="child"):

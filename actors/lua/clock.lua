@@ -2,7 +2,8 @@
 --
 -- Every reading is kept, run-length coded as [milliseconds after the one before, count], and travels with the next
 -- request. A replay gives them back: recorded readings come first, and when they end the clock goes on from the last.
--- It never runs backwards.
+-- It never runs backwards. A script that does nothing but look at the clock changes it a thousand times a second: the
+-- more readings are kept, the coarser its steps become, so that they always fit the next request.
 
 local K = ...
 local cpu, floor, concat, format = os.clock, math.floor, table.concat, string.format
@@ -11,6 +12,10 @@ local base_ms, base_cpu = 0, 0 -- what the host's clock said, and Lua's own cloc
 local last_ms, started_ms = 0, 0
 local recorded, at, used = {}, 1, 0 -- readings to repeat, the pair that is next, how many of its count are gone
 local deltas, counts, pairs_kept = {}, {}, 0
+
+local STEPS_MS = { 1, 10, 100, 1000, 10000, 100000 }
+local PAIRS_PER_STEP = 20000 -- the first ten seconds of looking in steps of 1 ms, then 100 s of 10 ms, and so on; 200 KB
+local BYTES_PER_PAIR = 256 -- of a frame: six steps' pairs of 20 bytes fill half of it
 
 function K.start_clock(now_ms, start_ms, clocks)
   base_ms, base_cpu, last_ms, started_ms = now_ms, cpu(), start_ms, start_ms
@@ -46,11 +51,23 @@ local function keep(delta)
   end
 end
 
+-- Now, in the steps of this slice.
+local function coarse()
+  local kept = PAIRS_PER_STEP
+  local frame = K.limits.max_frame_bytes or 0
+  if frame > 0 and frame // BYTES_PER_PAIR < kept then
+    kept = frame // BYTES_PER_PAIR
+  end
+  local step = STEPS_MS[pairs_kept // kept + 1] or STEPS_MS[#STEPS_MS]
+  local now = base_ms + floor((cpu() - base_cpu) * 1000)
+  return now - now % step
+end
+
 -- Milliseconds since the epoch.
 function K.now_ms()
   local now = repeated()
   if not now then
-    now = base_ms + floor((cpu() - base_cpu) * 1000)
+    now = coarse()
     if now < last_ms then
       now = last_ms
     end

@@ -19,6 +19,8 @@ local function names_of(strategies)
   end
   if #names == 0 then
     return nil, "strategies must be a non-empty array of names"
+  elseif K.exceeds(#names, "max_strands") then
+    return nil, K.over("strategies", #names, "max_strands")
   end
   return "[" .. concat(names, ",") .. "]"
 end

@@ -10,6 +10,7 @@ local math_type, tonumber, utf8_len, huge = math.type, tonumber, utf8.len, math.
 local null = K.null
 
 local MAX_DEPTH = 96 -- what a host's strict decoder surely takes
+local MAX_TABLES = 250000 -- arbitrary: a host needs twenty times the bytes of an empty table in the text
 
 -- Tables that were decoded from [] and are encoded so while they are empty.
 local empty_arrays = setmetatable({}, { __mode = "k" })
@@ -21,7 +22,7 @@ for code = 0, 31 do
   ESCAPES[char] = ESCAPES[char] or format("\\u%04x", code)
 end
 
-local out, count, size, limit, path, seen, dropped
+local out, count, size, limit, path, seen, dropped, tables
 
 local function place(depth)
   local parts = { "$" }
@@ -129,6 +130,10 @@ local function whole(t, depth)
   elseif seen[t] then
     fail(depth - 1, "a cycle")
   end
+  tables = tables + 1
+  if tables > MAX_TABLES then
+    fail(depth - 1, format("more than %d tables", MAX_TABLES))
+  end
   local k, n, others = 0, 0, 0
   for key in next, t do
     if math_type(key) == "integer" and key > 0 then
@@ -175,7 +180,7 @@ end
 
 -- The JSON text of v; or nil, what is wrong, and whether it was only too long (`max_bytes`, 0 for no limit).
 function K.encode(v, max_bytes)
-  out, count, size, path, seen, dropped = {}, 0, 0, {}, {}, {}
+  out, count, size, path, seen, dropped, tables = {}, 0, 0, {}, {}, {}, 0
   limit = max_bytes and max_bytes > 0 and max_bytes or huge
   local ok, problem = pcall(value, v, 0)
   local text = ok and concat(out, "", 1, count)

@@ -3,8 +3,11 @@
 local K = ...
 local type, next, sort, concat, format, huge = type, next, table.sort, table.concat, string.format, math.huge
 
+local MAX_OPTIONS = 100 -- of one question, beside the known ones; models have a few dozen
+
 local OWN = { prompt = true, system = true, max_tokens = true, grounded = true, underspecified = true }
 
+-- The other options as JSON fields; nil if there are too many.
 local function extra(opts)
   local names = {}
   for name in next, opts do
@@ -23,6 +26,9 @@ local function extra(opts)
       text = K.encode(v)
     end
     if text then
+      if #fields == MAX_OPTIONS then
+        return nil
+      end
       fields[#fields + 1] = K.quote(names[i]) .. ":" .. text
     end
   end
@@ -70,7 +76,10 @@ function K.query(prompt, opts)
       parts[#parts + 1] = '"underspecified":true'
     end
     local more = extra(opts)
-    if more ~= "" then
+    if not more then
+      return nil, "more than " .. MAX_OPTIONS .. " options"
+    elseif more ~= "" then
+      size = size + #more
       parts[#parts + 1] = '"extra":{' .. more .. "}"
     end
   end
@@ -85,7 +94,7 @@ function K.ask(queries)
   if K.exceeds(#queries, "max_queries") then
     return nil, K.over("queries", #queries, "max_queries")
   end
-  local ok, answers = K.request('{"t":"ask","queries":[' .. concat(queries, ",") .. "]")
+  local ok, answers = K.request('{"t":"ask","queries":[' .. concat(queries, ",") .. "]", true)
   if ok then
     return answers
   end

@@ -14,6 +14,7 @@ local NO_OBJECT = "<no error object>" -- what Lua 5.5 makes of error(nil)
 local function configure(code, ctx, config)
   local c = K.decode(config)
   K.limits = c.limits
+  K.start_notes()
   K.seed_random(c.random_seed)
   K.start_clock(c.now_ms, c.started_ms, c.clocks)
   K.alc._dirs = c.dirs
@@ -69,7 +70,7 @@ local function broke(problem, kind)
   if kind == "lua" and ends_with(problem, K.limit_text) then
     kind = "limit"
   end
-  text = K.quote(K.cut(text, K.limits.max_error_bytes or 0))
+  text = K.quote(K.shortened(text, "max_error_bytes"))
   return '{"t":"failed","error":' .. text .. ',"kind":"' .. kind .. '"' .. K.clocks_field() .. "}"
 end
 
@@ -91,6 +92,7 @@ end
 local function finish(body_of, ...)
   local body = body_of(...)
   K.flush_output()
+  K.settle_notes()
   K.flush_notes()
   K.put_final(body)
 end

@@ -1,9 +1,11 @@
--- alc.stats: a script's own metrics, the last write of a key wins.
+-- alc.stats: a script's own metrics, the last write of a key wins. The host shows them in every snapshot.
 
 local K = ...
 local error = error
 
-local stats, recorded = {}, {}
+local PER_FRAME = 2 -- so that a value is never alone too large for a frame
+
+local stats, recorded, size = {}, {}, 0
 K.alc.stats = stats
 
 local function key_of(key, name)
@@ -20,12 +22,16 @@ function stats.record(key, value)
   if not text then
     error("alc.stats.record: cannot encode " .. problem, 2)
   end
-  local note = '["stat",' .. K.quote(key) .. "," .. text .. "]"
-  if K.exceeds(#note + 64, "max_frame_bytes") then
-    error("alc.stats.record: " .. K.over("a value of bytes", #note, "max_frame_bytes"), 2)
+  local name = K.quote(key)
+  local old = recorded[key]
+  local grown = size + #text + (old and -#old or #name + 2)
+  if K.exceeds(grown, "max_stats_bytes") then
+    error("alc.stats.record: " .. K.over("all values together, in bytes", grown, "max_stats_bytes"), 2)
+  elseif K.exceeds(PER_FRAME * (#name + #text), "max_frame_bytes") then
+    error("alc.stats.record: " .. K.over("twice the value, in bytes", PER_FRAME * #text, "max_frame_bytes"), 2)
   end
-  recorded[key] = text
-  K.note(note)
+  recorded[key], size = text, grown
+  K.tell_stat(key, '["stat",' .. name .. "," .. text .. "]")
 end
 
 function stats.get(key)

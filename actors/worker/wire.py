@@ -38,29 +38,63 @@ ANSWERS, VALUE, REFUSED, NOTHING = range(4)
 
 Clocks = list[tuple[int, int]]
 
+MAX_COUNT = (1 << 53) - 1
+"""Largest number of milliseconds or readings; what every reader of JSON takes."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
+Readings = list[tuple[Count, Count]]
+"""Clock readings as a worker sends them: (milliseconds after the one before, count)."""
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+
 
 class Hello(msgspec.Struct, frozen=True, tag_field="t", tag="hello", forbid_unknown_fields=True):
     """The worker is ready: confined, its VM built with `hash_seed` and the prelude named by content hash."""
 
     protocol: int
     lua: str
-    hash_seed: int
+    hash_seed: Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
     prelude: str
     confinement: str
 
 
-class Notes(msgspec.Struct, frozen=True, tag_field="t", tag="notes", forbid_unknown_fields=True):
-    """Gathered one-way notes: `["log", level, source, message]`, `["progress", step, total, message|null]`,
-    `["stat", key, value]`."""
+class LogNote(msgspec.Struct, frozen=True, array_like=True, tag="log", forbid_unknown_fields=True):
+    """`["log", level, source, message]`"""
 
-    notes: list[list[Any]]
+    level: str
+    source: str
+    message: str
+
+
+class ProgressNote(msgspec.Struct, frozen=True, array_like=True, tag="progress", forbid_unknown_fields=True):
+    """`["progress", step, total, message|null]`"""
+
+    step: Int64 | float
+    total: Int64 | float
+    message: str | None
+
+
+class StatNote(msgspec.Struct, frozen=True, array_like=True, tag="stat", forbid_unknown_fields=True):
+    """`["stat", key, value]`"""
+
+    key: str
+    value: Any
+
+
+Note = LogNote | ProgressNote | StatNote
+
+
+class Notes(msgspec.Struct, frozen=True, tag_field="t", tag="notes", forbid_unknown_fields=True):
+    """Gathered one-way notes."""
+
+    notes: list[Note]
 
 
 class AskRequest(msgspec.Struct, frozen=True, tag_field="t", tag="ask", forbid_unknown_fields=True):
     """Questions for the host's model; the reply is ANSWERS, or REFUSED (budget, limits)."""
 
     queries: Annotated[list[QuerySpec], msgspec.Meta(min_length=1)]
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 class ForkRequest(msgspec.Struct, frozen=True, tag_field="t", tag="fork", forbid_unknown_fields=True):
@@ -69,7 +103,7 @@ class ForkRequest(msgspec.Struct, frozen=True, tag_field="t", tag="fork", forbid
     strategies: list[str]
     ctx: msgspec.Raw
     on_error: str = "skip"
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 class CallRequest(msgspec.Struct, frozen=True, tag_field="t", tag="call", forbid_unknown_fields=True):
@@ -78,21 +112,21 @@ class CallRequest(msgspec.Struct, frozen=True, tag_field="t", tag="call", forbid
 
     name: str
     args: msgspec.Raw
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 class RequireRequest(msgspec.Struct, frozen=True, tag_field="t", tag="require", forbid_unknown_fields=True):
     """The source of a module; the reply is VALUE `{"path": ..., "source": ...}` or REFUSED."""
 
     name: str
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 class Done(msgspec.Struct, frozen=True, tag_field="t", tag="done", forbid_unknown_fields=True):
     """The script returned."""
 
     value: msgspec.Raw
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 class Broke(msgspec.Struct, frozen=True, tag_field="t", tag="failed", forbid_unknown_fields=True):
@@ -100,7 +134,7 @@ class Broke(msgspec.Struct, frozen=True, tag_field="t", tag="failed", forbid_unk
 
     error: str
     kind: str
-    clocks: Clocks = []
+    clocks: Readings = []
 
 
 FromWorker = Hello | Notes | AskRequest | ForkRequest | CallRequest | RequireRequest | Done | Broke
@@ -132,6 +166,10 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     max_error_bytes: int = 0
     max_log_bytes: int = 0
     max_code_bytes: int = 0
+    max_notes_bytes: int = 0
+    max_stats_bytes: int = 0
+    max_calls: int = 0
+    max_strands: int = 0
     dirs: dict[str, str] = {}
 
 

@@ -35,6 +35,10 @@ LIMIT_NAMES = (
     "max_error_bytes",
     "max_log_bytes",
     "max_code_bytes",
+    "max_notes_bytes",
+    "max_stats_bytes",
+    "max_calls",
+    "max_strands",
 )
 
 

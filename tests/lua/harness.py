@@ -64,7 +64,9 @@ class Ended:
 
     @property
     def notes(self) -> list[list[Any]]:
-        return [note for each in self.seen if isinstance(each, Notes) for note in each.notes]
+        return [
+            msgspec.to_builtins(note) for each in self.seen if isinstance(each, Notes) for note in each.notes
+        ]
 
     @property
     def logs(self) -> list[tuple[str, str, str]]:

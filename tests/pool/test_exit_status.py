@@ -2,8 +2,8 @@
 
 import pytest
 
+from moonward.actors.plain_text import printable
 from moonward.actors.worker_process import ExitStatus
-from moonward.actors.worker_stderr import printable
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,6 @@ def test_a_wait_status_is_a_code_or_a_signal() -> None:
 
 
 def test_last_words_are_safe_to_show() -> None:
-    assert printable(b"a\x1b[0m\xffb\r\nc\0") == "a\\x1b[0m\\xffb\\r\nc\\x00"
+    assert (
+        printable(b"a\x1b[0m\xffb\r\nc\0".decode(errors="backslashreplace")) == "a\\x1b[0m\\xffb\\r\nc\\x00"
+    )

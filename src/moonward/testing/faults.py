@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from moonward.actors.errors import WorkerError
 from moonward.actors.faults import LinkMaker
+from moonward.actors.worker_pool import SpawnerFactory
+from moonward.supervisor.loop import Loop
 from moonward.testing.fault import Fault, Injected, Kind, Point
 from moonward.testing.faulty_link import FaultyLink
 
@@ -74,6 +76,10 @@ class Faults:
     def link_of(self, session_id: str, strand: str) -> LinkMaker:
         """See `moonward.actors.faults.Faults`."""
         return partial(FaultyLink, partial(self.strike, session_id, strand), self.noise)
+
+    def spawner(self, loop: Loop) -> SpawnerFactory | None:
+        """See `moonward.actors.faults.Faults`: the real one."""
+        return None
 
     def strike(self, session_id: str, strand: str, point: Point) -> Fault | None:
         """The fault of this visit of `point`, if there is one."""

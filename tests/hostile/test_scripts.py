@@ -1,0 +1,22 @@
+"""Scripts that attack, each beside a victim whose answers and latency are watched."""
+
+from __future__ import annotations
+
+import pytest
+
+from .arena import Arena
+from .attack import Attack, Report
+from .listed import LISTED
+
+pytestmark = pytest.mark.hostile
+
+MOST_MIB = 256
+"""What an attack may make the host's own process grow by. Far below what a machine has; see `docs/security.md`."""
+
+
+@pytest.mark.parametrize("attack", LISTED, ids=str)
+def test_an_attack_hurts_only_itself(arena: Arena, report: list[Report], attack: Attack) -> None:
+    found = arena.run(attack)
+    report.append(found)
+    assert not found.left
+    assert found.host_mib <= MOST_MIB
