@@ -35,6 +35,10 @@ class LimitFields(TypedDict, total=False):
     max_error_bytes: int
     max_log_bytes: int
     max_frames_per_slice: int
+    max_notes_bytes: int
+    max_stats_bytes: int
+    max_calls: int
+    max_kept_bytes: int
     max_code_bytes: int
     max_strands: int
 

@@ -17,6 +17,7 @@ from moonward.actors.errors import CallDiverged, ReplayDiverged
 from moonward.actors.host.ledger import CallOutcome
 from moonward.actors.host.packages import Module
 from moonward.actors.journal.entries import MAIN, Called, ChildEnded, Clocks, Entry, Started
+from moonward.actors.kept import questions_bytes
 from moonward.actors.losses import Loss
 from moonward.actors.query import QuerySpec
 from moonward.actors.session_state import SessionState
@@ -70,8 +71,11 @@ class ScriptHost(Protocol):
     def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
         """The Lua is over."""
 
-    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
-        """New logs, progress, custom metrics; `first` is the number of the strand's first of them, from 0."""
+    def noted(self, strand: str, first: int, notes: list[Note]) -> bool:
+        """New logs, progress, custom metrics; `first` is the number of the strand's first of them, from 0.
+
+        False if they are more than the session may have.
+        """
 
     def warned(self, message: str) -> None:
         """Something that whoever looks at the session should know."""
@@ -131,7 +135,11 @@ class Script:
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """See `EngineHost`."""
-        self._host.asked(asks)
+        asked = sum(questions_bytes(queries) for _, queries, _ in asks)
+        if self._host.kept_bytes + asked > self._limits.max_kept_bytes:
+            self.exceeded("max_kept_bytes", self._limits.max_kept_bytes)
+        else:
+            self._host.asked(asks)
 
     def reached(self) -> None:
         """See `EngineHost`. Who waits is told by the answers."""
@@ -155,7 +163,8 @@ class Script:
 
     def noted(self, strand: str, first: int, notes: list[Note]) -> None:
         """See `EngineHost`."""
-        self._host.noted(strand, first, notes)
+        if not self._host.noted(strand, first, notes):
+            self.exceeded("max_stats_bytes", self._limits.max_stats_bytes)
 
     def diverged(self, error: ReplayDiverged) -> None:
         """See `EngineHost`."""

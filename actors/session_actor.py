@@ -15,7 +15,7 @@ from moonward.actors.errors import JournalError, RuntimeClosed, SessionRestartin
 from moonward.actors.forking import child_of
 from moonward.actors.journal.entries import Ask as AskOf
 from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
-from moonward.actors.kept import kept_after, questions_bytes
+from moonward.actors.kept import kept_after
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
 from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 AGAIN_S = 1.0
 """Seconds until a running session whose journal failed tries again; arbitrary, a disk needs a while."""
-
 
 WAITERS = 16
 """Waiters above which those that gave up are sorted out; arbitrary, most sessions have one."""
@@ -156,7 +155,7 @@ class SessionActor(LoopActor):
         for reply in waiters:
             reply.fail(RuntimeClosed("the Runtime was closed"))
         if self.state.terminal is None and not self._services.store.is_durable:
-            self._finish(Cancelled(CLOSED), [])
+            self.ended(Cancelled(CLOSED), [])
 
     # -- messages ---------------------------------------------------------------------------------------------
 
@@ -197,7 +196,7 @@ class SessionActor(LoopActor):
             error = TransitionError("running or paused", self.state.phase)
             self.when_durable(lambda: _settle(message.reply.fail, error))
             return
-        self._finish(Cancelled(message.reason), [])
+        self.ended(Cancelled(message.reason), [])
         self.after(message.reply, self.state.event())
 
     def _wake(self, message: Wake) -> None:
@@ -293,9 +292,6 @@ class SessionActor(LoopActor):
         now = self._services.now()
         state = self.state
         queries = state.issue([(child_of(strand), specs) for strand, specs, _ in asks])
-        if self.kept_bytes + questions_bytes(queries) > self.limits.max_kept_bytes:
-            self.script.exceeded("max_kept_bytes", self.limits.max_kept_bytes)
-            return
         state.pause(queries, now)
         entry = Paused(
             queries,
@@ -312,10 +308,7 @@ class SessionActor(LoopActor):
             self.after(reply, state.event())
 
     def ended(self, terminal: TerminalState, clocks: Clocks) -> None:
-        """The Lua is over."""
-        self._finish(terminal, clocks)
-
-    def _finish(self, terminal: TerminalState, clocks: Clocks) -> None:
+        """The Lua is over, by itself or because it was told to be."""
         now = self._services.now()
         self.script.stop()
         self.state.end(terminal, now)
@@ -340,10 +333,9 @@ class SessionActor(LoopActor):
         if error is not None:
             self._services.log.debug("calls.not_forgotten", session_id=self.session_id, error=str(error))
 
-    def noted(self, strand: str, first: int, notes: list[Note]) -> None:
-        """Logs, progress and custom metrics: shown as they come."""
-        if not self._note_taker.take(self.state, strand, first, notes):
-            self.script.exceeded("max_stats_bytes", self.limits.max_stats_bytes)
+    def noted(self, strand: str, first: int, notes: list[Note]) -> bool:
+        """Logs, progress and custom metrics: shown as they come. False if they are too much."""
+        return self._note_taker.take(self.state, strand, first, notes)
 
     def warned(self, message: str) -> None:
         """Something that whoever looks at the session should know."""
