@@ -30,7 +30,6 @@ class NoteTaker:
         self._services = services
         self._session_id = session_id
         self._limits = limits
-        self._most_bytes = limits.max_stats_bytes
 
     def take(self, state: SessionState, strand: str, first: int, notes: list[Note]) -> bool:
         """Notes of a strand that are new to `state`; `first` is the number of the first of them, from 0.
@@ -40,9 +39,11 @@ class NoteTaker:
         at_ms = self._services.now().wall_ms
         shown = self._services.shown_of(self._session_id)
         for number, note in enumerate(notes, first):
-            if isinstance(note, StatNote) and state.stats_bytes(note.key, note.value) > self._most_bytes:
-                return False
-            self._take(state, note, at_ms, show=number >= shown.get(strand, 0))
+            if isinstance(note, StatNote):
+                if not state.record(note.key, note.value, self._limits.max_stats_bytes):
+                    return False
+            else:
+                self._take(state, note, at_ms, show=number >= shown.get(strand, 0))
         shown[strand] = max(shown.get(strand, 0), first + len(notes))
         return True
 
@@ -50,19 +51,16 @@ class NoteTaker:
         """A log line of the host's own, not of a script."""
         self._take(state, LogNote("warn", "engine", message), self._services.now().wall_ms, show=True)
 
-    def _take(self, state: SessionState, note: Note, at_ms: int, *, show: bool) -> None:
+    def _take(self, state: SessionState, note: LogNote | ProgressNote, at_ms: int, *, show: bool) -> None:
         longest = self._limits.max_log_bytes
         data: dict[str, Any]
         if isinstance(note, LogNote):
             message = note.message[:longest]
             state.log(note.level, note.source, message, at_ms)
             kind, data = "log", {"level": note.level, "source": note.source, "message": message}
-        elif isinstance(note, ProgressNote):
+        else:
             text = note.message[:longest] if note.message is not None else None
             state.set_progress(note.step, note.total, text)
             kind, data = "progress", {"step": note.step, "total": note.total, "message": text}
-        else:
-            state.record(note.key, note.value)
-            return
         if show:
             self._show(kind, data, at_ms)

@@ -41,16 +41,17 @@ class Notes:
         self._view = None
         self._progress = {"step": step, "total": total, "message": message}
 
-    def bytes_with(self, key: str, value: Any) -> int:
-        """Bytes of all custom statistics as JSON, were `value` recorded."""
+    def record(self, key: str, value: Any, most_bytes: int | None = None) -> bool:
+        """Keep a custom statistic; the last write of a key wins. False, and nothing changed, if all of them would be
+        more than `most_bytes` of JSON."""
         old = member_bytes(key, self._custom[key]) if key in self._custom else 0
-        return self._custom_bytes - old + member_bytes(key, value)
-
-    def record(self, key: str, value: Any) -> None:
-        """Keep a custom statistic; the last write of a key wins."""
+        size = self._custom_bytes - old + member_bytes(key, value)
+        if most_bytes is not None and size > most_bytes:
+            return False
         self._view = None
-        self._custom_bytes = self.bytes_with(key, value)
         self._custom[key] = value
+        self._custom_bytes = size
+        return True
 
     def logs(self) -> list[dict[str, Any]]:
         """The last log lines, oldest first; the caller's own."""

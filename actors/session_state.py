@@ -261,14 +261,9 @@ class SessionState:
         if self.terminal is None:
             self._notes.set_progress(step, total, message)
 
-    def stats_bytes(self, key: str, value: Any) -> int:
-        """Bytes of all custom statistics as JSON, were `value` recorded."""
-        return self._notes.bytes_with(key, value)
-
-    def record(self, key: str, value: Any) -> None:
-        """Keep a custom statistic, a JSON value."""
-        if self.terminal is None:
-            self._notes.record(key, value)
+    def record(self, key: str, value: Any, most_bytes: int | None = None) -> bool:
+        """Keep a custom statistic, a JSON value. False if all would be more than `most_bytes` of JSON with it."""
+        return self.terminal is not None or self._notes.record(key, value, most_bytes)
 
     def view(self) -> View:
         """What a journal entry holds of logs, progress and custom statistics."""

@@ -63,3 +63,13 @@ def test_a_view_holds_all_that_restores_the_notes() -> None:
     for n in range(30):
         other.log("info", "engine", str(n), n)
     assert len(other.logs()) == 20
+
+
+def test_statistics_beyond_the_limit_change_nothing() -> None:
+    notes = Notes()
+    assert notes.record("a", "x" * 10, 20)
+    assert not notes.record("b", 1, 20)
+    assert not notes.record("a", "x" * 20, 20)
+    assert notes.custom() == {"a": "x" * 10}
+    assert notes.record("a", 1, 20), "what is written over makes room"
+    assert notes.record("b", 1, 20)

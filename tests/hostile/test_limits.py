@@ -175,7 +175,7 @@ def test_processor_time_is_limited_for_each_slice(runtime: moonward.Runtime) -> 
 
 def test_a_slice_is_limited_in_time(runtime: moonward.Runtime) -> None:
     state = run(runtime, "while true do end", slice_seconds=0.5)
-    assert_limit(state, "seconds")
+    assert_limit(state, "slice")
 
 
 def test_a_long_error_is_cut(runtime: moonward.Runtime) -> None:
