@@ -22,7 +22,7 @@ from moonward.actors.errors import WorkerError
 from moonward.testing import Faults, FaultyRuntime
 
 from .record import play, record
-from .reproducible import PURE, SCRIPTS
+from .reproducible import PURE, SCRIPTS, write_packages
 
 RECORDED = Path(__file__).parent / "recorded"
 VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in RECORDED.glob("*.tar.xz"))
@@ -217,12 +217,8 @@ return alc.llm("end " .. digest())
 
 @pytest.fixture(scope="module")
 def stormy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyRuntime]:
-    """A Runtime in which one frame in twelve costs a session its worker: what it records was repeated many times."""
-    faults = (
-        Faults(3).add("kill", "ask", chance=0.08, times=None).add("kill", "called", chance=0.08, times=None)
-    )
-    from .reproducible import write_packages
-
+    """A Runtime in which each session loses its worker up to four times: what it records was repeated already."""
+    faults = Faults(3).add("kill", "ask", chance=0.1, times=2).add("kill", "called", chance=0.1, times=2)
     packages = write_packages(tmp_path_factory.mktemp("packages"))
     data = tmp_path_factory.mktemp("data")
     with FaultyRuntime(
