@@ -72,3 +72,16 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True):
         if self.max_tokens is not None:
             left["tokens"] = max(0, self.max_tokens - tokens)
         return left
+
+
+class _CtxBudget(msgspec.Struct):
+    budget: Any = None
+
+
+def budget_of(ctx: str) -> Budget | None:
+    """The budget in a context, which is JSON text; None without one."""
+    try:
+        given = msgspec.json.decode(ctx, type=_CtxBudget)
+    except msgspec.ValidationError:  # JSON, but not an object: it holds no budget
+        return None
+    return Budget.from_ctx({"budget": given.budget})

@@ -65,16 +65,29 @@ def missed(number: Number, session_id: str, at_ms: int, count: int | None) -> Ev
 class EventStream:
     """The events of one session, or of a Runtime. `push` on the loop; the rest from any thread.
 
-    `is_remnant`: of what an ended session told only its end is known, not its number.
+    `total` is the number of the newest event; a stream may go on from `total` events that are not kept. `is_remnant`:
+    of what an ended session told only its end is known, not its number.
     """
 
-    __slots__ = ("_listeners", "_lock", "_ring", "closed", "epoch", "is_remnant", "session_id", "total")
+    __slots__ = (
+        "__weakref__",
+        "_listeners",
+        "_lock",
+        "_ring",
+        "closed",
+        "epoch",
+        "is_remnant",
+        "session_id",
+        "total",
+    )
 
-    def __init__(self, epoch: str, capacity: int, session_id: str = "", *, is_remnant: bool = False) -> None:
+    def __init__(
+        self, epoch: str, capacity: int, session_id: str = "", total: int = 0, *, is_remnant: bool = False
+    ) -> None:
         self.epoch = epoch
         self.session_id = session_id
         self.is_remnant = is_remnant
-        self.total = 0
+        self.total = total
         self.closed = False
         self._ring: deque[Item] = deque(maxlen=min(capacity, sys.maxsize))
         self._lock = threading.Lock()
@@ -96,11 +109,6 @@ class EventStream:
             self.closed = True
             listeners, self._listeners = self._listeners, []
         _call(listeners)
-
-    def forget(self) -> None:
-        """Let go of the events that are kept, so that an idle stream costs next to nothing; numbers go on."""
-        with self._lock:
-            self._ring.clear()
 
     def read(self, after: int) -> tuple[list[Event], int]:
         """The kept events above number `after`, a gap mark before them if some are gone; and the newest number."""

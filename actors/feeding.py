@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from moonward.actors.errors import AmbiguousQuery, SettingsError
+from moonward.actors.errors import AmbiguousQuery, SettingsError, TooManySessions
 from moonward.actors.interaction import Accepted
 from moonward.actors.journal.entries import Answered, Batch
 from moonward.actors.query import QueryResponse
@@ -27,8 +27,7 @@ def feed(session: SessionActor, message: Feed) -> None:
         checked = _check(session, message)
         _check_size(session, message)
     except MoonwardError as error:
-        refusal = error
-        session.when_durable(lambda: _refuse(message, refusal))
+        session.refuse_after(message.reply, error)
         return
     first, last = checked[0][0], checked[-1][0]
     message.query_id = first.query_id if isinstance(first, Repeat) else first
@@ -41,6 +40,14 @@ def feed(session: SessionActor, message: Feed) -> None:
 
 
 def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, QueryResponse]]:
+    checked = _checked(session, message)
+    fresh = sum(isinstance(each, str) for each, _ in checked)
+    if fresh and fresh == len(session.state.pending) and not session.has_room:
+        raise TooManySessions(session.no_room)
+    return checked
+
+
+def _checked(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, QueryResponse]]:
     state = session.state
     responses = message.responses
     if len(responses) > 1:
@@ -106,10 +113,6 @@ def _accept(message: Feed) -> None:
     message.accepted = True
 
 
-def _refuse(message: Feed, error: MoonwardError) -> None:
-    message.reply.fail(error)
-
-
 def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:
     """The outcome that the first call had, or will have."""
     session.when_durable(lambda: _accept(message))
@@ -117,8 +120,9 @@ def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:
         session.after(message.reply, Accepted(repeat.remaining))
         return
     outcome = session.state.event_after(repeat.pause_no)
-    if outcome is None:
+    if outcome is not None:
+        session.after(message.reply, outcome)
+    elif session.may_wake(message.reply):
+        session.wake()
         session.wait_next(message.reply)
         session.fail_with_journal(message.reply)
-    else:
-        session.after(message.reply, outcome)

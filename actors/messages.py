@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from moonward.actors.event_stream import EventStream
 from moonward.actors.interaction import Accepted, Finished, Paused
 from moonward.actors.pending_filter import PendingFilter
 from moonward.actors.query import QueryResponse
@@ -97,6 +98,15 @@ class Look(Generic[T]):
         self.reply: Reply[T] = Reply()
 
 
+class Observe:
+    """The session's stream of events."""
+
+    __slots__ = ("reply",)
+
+    def __init__(self) -> None:
+        self.reply: Reply[EventStream] = Reply()
+
+
 class Snap:
     """A snapshot."""
 
@@ -108,4 +118,4 @@ class Snap:
         self.reply: Reply[dict[str, Any]] = Reply()
 
 
-Message = Feed | Wait | WaitForEnd | Cancel | Wake | Look[Any] | Snap
+Message = Feed | Wait | WaitForEnd | Cancel | Wake | Look[Any] | Observe | Snap

@@ -2,7 +2,8 @@
 
 Guarantees:
 - Actions run in the order in which they were added, each after every entry appended before it is durable.
-- When a commit fails, the actions that wait are told so, in order, and `on_failure` hears it once.
+- When a commit fails, `on_failure` hears it, once, and then the actions that wait are told so, in order.
+- An action that raises keeps no other from being run; what it raised is raised when all have run.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from moonward.actors.journal.entries import Entry
     from moonward.actors.journal.store import Store
-    from moonward.supervisor.reply import Reply
 
 Action = Callable[[], None]
 Failure = Callable[[BaseException], None]
@@ -32,16 +32,21 @@ class Outbox:
         self._generation = 0
         self._waiting: deque[tuple[int, Action, Failure | None]] = deque()
 
-    def hold(self, start: Reply[None]) -> None:
-        """Count the session's start, which somebody else appended, among what has to be durable first."""
-        self._appended += 1
-        number, generation = self._appended, self._generation
-        start.on_set(lambda reply: self._done(generation, number, reply.error))
-
     @property
     def is_clear(self) -> bool:
         """Whether everything appended is durable and nothing waits."""
         return self._durable == self._appended
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether what there was at first is durable, the session's start at the least."""
+        return self._durable > 0 or self._appended == 0
+
+    def follow(self) -> None:
+        """Count what is in the journal already, but perhaps not durable, among the entries."""
+        self._appended += 1
+        number, generation = self._appended, self._generation
+        self._store.follow(self._session_id, lambda error: self._done(generation, number, error))
 
     def append(self, entry: Entry, phase: str, *, more: bool = False) -> None:
         """Hand `entry` to the journal; `phase` is the session's phase after it. `more`: see `Store.append`."""
@@ -67,15 +72,20 @@ class Outbox:
             self._fail(error)
             return
         self._durable = number
-        waiting = self._waiting
+        waiting, raised = self._waiting, None
         while waiting and waiting[0][0] <= number:
-            waiting.popleft()[1]()
+            try:
+                waiting.popleft()[1]()
+            except Exception as error:
+                raised = raised or error
+        if raised is not None:
+            raise raised
 
     def _fail(self, error: BaseException) -> None:
         self._generation += 1
         self._appended = self._durable = 0
         waiting, self._waiting = self._waiting, deque()
+        self._on_failure(error)
         for _, _, on_failure in waiting:
             if on_failure is not None:
                 on_failure(error)
-        self._on_failure(error)

@@ -7,28 +7,28 @@ through the session supervisor.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from moonward.actors.branch import branch
 from moonward.actors.errors import (
+    Fenced,
     JournalError,
     SessionNotFound,
+    SessionOwned,
     SessionRestarting,
-    SettingsError,
     StartTimeout,
     TooManySessions,
+    TransitionError,
 )
 from moonward.actors.journal.entries import MAIN, Entry, Started
-from moonward.actors.journal.store import TERMINAL, SessionRow
+from moonward.actors.journal.outline import outline
 from moonward.actors.limits import Limits
-from moonward.actors.messages import Cancel, Look, Message, Snap
-from moonward.actors.rebuild import rebuild
-from moonward.actors.rehearsal import Rehearsal, Report
+from moonward.actors.messages import Cancel, Look, Message, Observe, Snap, Wait, WaitForEnd, Wake
+from moonward.actors.roll_call import RollCall
 from moonward.actors.session_actor import SessionActor
+from moonward.actors.session_state import SessionState
 from moonward.actors.worker_pool import ReadyWorker
 from moonward.supervisor.errors import MoonwardError
 from moonward.supervisor.loop_actor import LoopActor
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 ID_BYTES = 16
 """Random bytes in a session id: 128 bits (the contract's minimum)."""
+
+AGAIN_S = 1.0
+"""Seconds until a running session whose journal failed tries again; arbitrary, a disk needs a while."""
 
 SEED_BITS = 32
 """Bits of the random seed of a script; what Lua's generator is given."""
@@ -76,7 +79,6 @@ class Registry(LoopActor):
         self._services = services
         self._actors: dict[str, SessionActor] = {}
         self._opening: dict[str, list[Message]] = {}
-        self._fading: list[str] = []
         self._starting = 0
 
     def on_start(self) -> None:
@@ -93,6 +95,8 @@ class Registry(LoopActor):
     def joined(self, actor: SessionActor) -> None:
         """A session actor has started, for the first time or again."""
         self._actors[actor.session_id] = actor
+        known = self._services.sleepers.pop(actor.session_id)
+        self._services.streams.hold(actor.session_id, known.events)
 
     def left(self, actor: SessionActor) -> None:
         """A session actor has ended."""
@@ -104,7 +108,7 @@ class Registry(LoopActor):
         if isinstance(message, Start):
             self._start(message)
         elif isinstance(message, All):
-            self._ask_all(message)
+            RollCall(self._services, message.make, message.reply).begin()
         else:
             session_id, inner = message
             self.route(session_id, inner)
@@ -125,33 +129,28 @@ class Registry(LoopActor):
             self._opening[session_id].append(message)
         elif self._services.sessions.is_restarting(session_id):
             message.reply.fail(SessionRestarting(f"session {session_id} is being restarted; try again"))
-        elif not self._services.store.is_durable:
-            message.reply.fail(SessionNotFound(session_id))
-        elif isinstance(message, Look | Snap):
-            self._look(session_id, message)
+        elif isinstance(message, Look | Snap | Observe):
+            self._services.sleepers.look(session_id, message)
+        elif isinstance(message, Wait | WaitForEnd):
+            self._peek(session_id, message)
         else:
             self._open(session_id, message)
 
-    def _look(self, session_id: str, message: Look[Any] | Snap) -> None:
-        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
-            if entries is None:
-                message.reply.fail(error or SessionNotFound(session_id))
-                return
-            try:
-                now = self._services.now()
-                state = rebuild(entries, now)
-                if isinstance(message, Look):
-                    message.reply.complete(message.read(state, now))
-                else:
-                    shot = state.snapshot(message.filter, message.history, now)
-                    shot["residency"] = "ended" if state.terminal is not None else "hibernated"
-                    shot["restarts"] = 0
-                    shot["confinement"] = None
-                    message.reply.complete(shot)
-            except Exception as wrong:
-                message.reply.fail(wrong)
+    def _peek(self, session_id: str, message: Wait | WaitForEnd) -> None:
+        """Whoever waits for what a sleeping session is in already does not wake it."""
 
-        self._services.store.look(session_id, read)
+        def seen(state: SessionState | None, error: BaseException | None) -> None:
+            event = state.event() if state is not None else None
+            if state is None:
+                message.reply.fail(error or SessionNotFound(session_id))
+            elif event is not None and (isinstance(message, Wait) or state.terminal is not None):
+                message.reply.complete(event)
+            elif session_id in self._actors or session_id in self._opening:
+                self.route(session_id, message)
+            else:
+                self._open(session_id, message)
+
+        self._services.sleepers.see(session_id, seen)
 
     def _open(self, session_id: str, message: Message) -> None:
         """Claim a sleeping session, give it an actor, then the messages that came meanwhile."""
@@ -165,51 +164,45 @@ class Registry(LoopActor):
                 except MoonwardError as wrong:
                     error = wrong
             for each in messages:
-                actor = self._services.registry.actors.get(
-                    session_id
-                )  # this one may have been replaced meanwhile
+                actor = self._services.registry.actors.get(session_id)  # this one may have been replaced
                 if actor is not None:
                     actor.handle(each)
+                elif isinstance(each, Look | Snap | Observe):
+                    self._services.sleepers.look(session_id, each)
                 else:
                     each.reply.fail(error or SessionNotFound(session_id))
 
         self._services.store.open(session_id, opened)
 
-    def _ask_all(self, message: All) -> None:
-        """Ask the sessions here, and those in the journal that have not ended and that no other live host has."""
+    def journal_failed(self, actor: SessionActor, error: BaseException) -> None:
+        """A session could not be written: it begins anew from its journal, at once if its Lua was running."""
+        store, session_id = self._services.store, actor.session_id
+        try:
+            entries = store.read(session_id)
+        except MoonwardError:  # not even its start is there
+            entries = []
+        was_running = bool(entries) and outline(session_id, entries).phase == "running"
+        self._put_away(actor, has_ended=False)
+        if not entries:
+            self._services.sleepers.pop(session_id)
+            self._services.streams.drop(session_id)
+        elif was_running and not isinstance(error, Fenced):
+            self._again_later(session_id)
 
-        def listed(rows: list[SessionRow] | None, error: BaseException | None) -> None:
-            if rows is None:
-                message.reply.fail(error or JournalError("the sessions could not be listed"))
-                return
-            here = (None, os.getpid())
-            asleep = [row.id for row in rows if row.phase not in TERMINAL and row.owner_pid in here]
-            self._ask_each(list(dict.fromkeys([*asleep, *self._actors])), message)
+    def _again_later(self, session_id: str) -> None:
+        def again() -> None:
+            if not self.has_ended and session_id not in self._actors:
+                wake = Wake()
+                wake.reply.on_set(told)
+                self.route(session_id, wake)
 
-        if self._services.store.is_durable:
-            self._services.store.list(listed)
-        else:
-            self._ask_each(list(self._actors), message)
+        def told(reply: Reply[None]) -> None:
+            if isinstance(reply.error, JournalError | TooManySessions) and not isinstance(
+                reply.error, Fenced
+            ):
+                self._again_later(session_id)
 
-    def _ask_each(self, order: list[str], message: All) -> None:
-        outcomes: dict[str, Any] = {}
-        left = len(order)
-        if not left:
-            message.reply.complete(outcomes)
-            return
-
-        def came(session_id: str, reply: Reply[Any]) -> None:
-            nonlocal left
-            left -= 1
-            if reply.error is None:
-                outcomes[session_id] = reply.result()
-            if not left:
-                message.reply.complete({key: outcomes[key] for key in order if key in outcomes})
-
-        for session_id in order:
-            each = message.make()
-            each.reply.on_set(lambda reply, session_id=session_id: came(session_id, reply))  # type: ignore[misc]
-            self.route(session_id, each)
+        self.loop.call_later(AGAIN_S, again)
 
     # -- starting ---------------------------------------------------------------------------------------------
 
@@ -217,15 +210,20 @@ class Registry(LoopActor):
         """Sessions that have a worker or are about to."""
         return self._starting + sum(actor.has_worker for actor in self._actors.values())
 
+    def has_room(self) -> bool:
+        """Whether one more session may have a worker."""
+        return self.live_count() < self._services.settings.session_limit()
+
+    def no_room(self) -> str:
+        """Why there is no room."""
+        return (
+            f"{self._services.settings.session_limit()} live sessions are held, which is the limit; wait for one to"
+            " end, or raise max_sessions (and the limit on open files, which it is derived from when it is not set)"
+        )
+
     def _start(self, message: Start) -> None:
-        most = self._services.settings.session_limit()
-        if self.live_count() >= most:
-            message.reply.fail(
-                TooManySessions(
-                    f"{most} live sessions are held, which is the limit; wait for one to end, or raise max_sessions"
-                    " (and the limit on open files, which it is derived from when it is not set)"
-                )
-            )
+        if not self.has_room():
+            message.reply.fail(TooManySessions(self.no_room()))
             return
         self._starting += 1
         session_id = new_id()
@@ -255,143 +253,67 @@ class Registry(LoopActor):
             packages=message.packages,
             user=message.user,
         )
-        reply = message.reply
-
-        created: Reply[None] = Reply()
-
-        def durable(error: BaseException | None) -> None:
-            if error is None:
-                created.complete(None)
-            else:
-                self._services.sessions.remove(session_id)
-                created.fail(error)
-
-        def settled(_: Reply[None]) -> None:
-            if created.error is None:
-                reply.complete(session_id)
-            else:
-                self._services.streams.pop(session_id, None)
-                reply.fail(created.error)
-
         try:
             self._services.sessions.check_serving()
-            self._services.store.create(session_id, started, durable)
-            if created.error is not None:
-                raise created.error
-            self._services.sessions.add(session_id, ready=ready, created=created)
+            self._services.store.create(session_id, started)
+            self._services.sessions.add(session_id, ready=ready)
+            self._services.registry.actors[session_id].after(message.reply, session_id)
         except Exception as error:
             self._services.store.forget(session_id)
             ready.process.close()
-            reply.fail(error)
-        created.on_set(settled)
-
-    # -- time travel ------------------------------------------------------------------------------------------
-
-    def fork(self, session_id: str, at: int, reply: Reply[str]) -> None:
-        """Begin a session with the entries of another up to and including number `at`."""
-
-        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
-            if entries is None:
-                reply.fail(error or SessionNotFound(session_id))
-                return
-            try:
-                copy = branch(entries, at, new_id())
-            except SettingsError as wrong:
-                reply.fail(wrong)
-                return
-            self.restore(copy, reply)
-
-        self._services.store.look(session_id, read)
-
-    def restore(self, entries: list[Entry], reply: Reply[str]) -> None:
-        """Hold a session that comes with its past."""
-        started = entries[0]
-        assert isinstance(started, Started)
-        session_id = started.session_id
-
-        def restored(error: BaseException | None) -> None:
-            if error is not None:
-                reply.fail(error)
-            else:
-                self.hold(session_id, reply)
-
-        self._services.store.restore(session_id, entries, restored)
-
-    def hold(self, session_id: str, reply: Reply[str]) -> None:
-        """Give a session that was put into the journal its actor; the reply is its id."""
-
-        def opened(_: list[Entry] | None, error: BaseException | None) -> None:
-            if error is None:
-                try:
-                    self._services.sessions.add(session_id, asleep=self._services.store.is_durable)
-                except MoonwardError as wrong:
-                    error = wrong
-            if error is not None:
-                reply.fail(error)
-            else:
-                reply.complete(session_id)
-
-        self._services.store.open(session_id, opened)
-
-    def rehearse(self, session_id: str, code: str | None, reply: Reply[Report]) -> None:
-        """Run a journal again, changing nothing."""
-
-        def read(entries: list[Entry] | None, error: BaseException | None) -> None:
-            if entries is None:
-                reply.fail(error or SessionNotFound(session_id))
-            else:
-                Rehearsal(self._services, entries, code, reply).run()
-
-        self._services.store.look(session_id, read)
+            message.reply.fail(error)
 
     # -- sweeping ---------------------------------------------------------------------------------------------
 
     def sweep(self) -> None:
         """End what idles too long, let the paused sleep, forget old results."""
         settings, now = self._services.settings, self._services.now()
-        self._let_streams_fade()
         for actor in list(self._actors.values()):
             if actor.state.terminal is not None:
                 self._sweep_ended(actor, now.mono_s)
             elif settings.idle_ttl is not None and actor.state.is_expired(settings.idle_ttl, now):
                 actor.handle(Cancel("expired"))
-            elif settings.hibernate_after is not None:
-                idle_s = actor.idle_paused_s()
-                if idle_s is not None and idle_s >= settings.hibernate_after:
+            else:
+                idle_s = actor.idle_paused_s() if settings.hibernate_after is not None else None
+                if idle_s is not None and idle_s >= (settings.hibernate_after or 0.0):
                     actor.hibernate()
                 if actor.is_forgettable:
-                    self._put_away(actor)
+                    self._put_away(actor, has_ended=False)
+        if settings.idle_ttl is not None:
+            for session_id in self._services.sleepers.idle_for(settings.idle_ttl, now.mono_s):
+                if session_id not in self._opening:
+                    self._expire(session_id)
 
-    def _let_streams_fade(self) -> None:
-        """Events of sessions that went to sleep before the last sweep: observers have had time to read them."""
-        fading, self._fading = self._fading, []
-        for session_id in fading:
-            stream = self._services.streams.get(session_id)
-            if stream is not None and session_id not in self._actors:
-                stream.forget()
+    def _expire(self, session_id: str) -> None:
+        """End a session that slept too long; if another host has it, or it has ended, it is no more watched."""
+        cancel = Cancel("expired")
+
+        def told(reply: Reply[Any]) -> None:
+            if isinstance(reply.error, SessionNotFound | SessionOwned | TransitionError):
+                self._services.sleepers.pop(session_id)
+
+        cancel.reply.on_set(told)
+        self.route(session_id, cancel)
 
     def _sweep_ended(self, actor: SessionActor, now_s: float) -> None:
         ttl_s = self._services.settings.result_ttl
-        if ttl_s is None or actor.ended_s is None or now_s - actor.ended_s < ttl_s:
+        if ttl_s is None or actor.ended_s is None or now_s - actor.ended_s < ttl_s or not actor.is_settled:
             return
-        self._put_away(actor)
+        self._put_away(actor, has_ended=True)
         if not self._services.store.is_durable:
             self._services.store.forget(actor.session_id)
 
-    def _put_away(self, actor: SessionActor) -> None:
+    def _put_away(self, actor: SessionActor, *, has_ended: bool) -> None:
         """Keep only the journal of a session, and what it has spent of its restart budget."""
         session_id, services = actor.session_id, self._services
-        is_over = actor.state.terminal is not None
-        if is_over or not actor.script.restarts:
+        if has_ended or (actor.state.pending and not actor.script.restarts):
             services.forget(session_id)
-        services.sessions.remove(session_id)
+        self._services.sessions.remove(session_id)
         services.store.shut(session_id)
-        stream = services.streams.get(session_id)
-        if not is_over:
-            self._fading.append(session_id)
-        elif stream is not None:
-            del services.streams[session_id]
-            stream.close()
+        if has_ended:
+            services.streams.drop(session_id)
+        else:
+            services.sleepers.put(session_id, actor.state.active_s, services.streams.rest(session_id))
 
 
 def new_id() -> str:

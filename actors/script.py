@@ -267,6 +267,8 @@ class Script:
 
     def _perform(self, strand: str, sequence: str, request: CallRequest, attempt: int = 1) -> None:
         key = self._key(strand, sequence)
+        if self.engine is None:
+            return  # the session ended, or its journal failed, while this waited
         session_id, calls = self._started.session_id, self._services.calls
         digest, args, namespace = digest_of(request), bytes(request.args), self._namespace()
 

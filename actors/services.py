@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from moonward.actors.estate import Estate
 from moonward.actors.event_stream import EventStream
+from moonward.actors.event_streams import EventStreams
 from moonward.actors.host.packages import Module
 from moonward.actors.restart_budget import RestartBudget
 from moonward.actors.session_state import Instant
+from moonward.actors.sleepers import Sleepers
 from moonward.actors.watchdog import Watchdog
 
 if TYPE_CHECKING:
@@ -83,12 +85,15 @@ class Services:
     budgets: dict[str, RestartBudget] = field(default_factory=dict)
     shown: dict[str, dict[str, int]] = field(default_factory=dict)
     orphans: dict[str, bool] = field(default_factory=dict)
-    streams: dict[str, EventStream] = field(default_factory=dict)
+    streams: EventStreams = field(init=False)
+    sleepers: Sleepers = field(init=False)
     live: set[Strand] = field(default_factory=set)
     random: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:
         self.watchdog = Watchdog(self.loop)
+        self.streams = EventStreams(self.events.epoch, self.settings.event_buffer)
+        self.sleepers = Sleepers(self)
 
     def budget_of(self, session_id: str) -> RestartBudget:
         """The restart budget of a session; it outlives the session's actor."""
@@ -108,19 +113,10 @@ class Services:
         self.budgets.pop(session_id, None)
         self.shown.pop(session_id, None)
 
-    def stream_of(self, session_id: str) -> EventStream:
-        """The events of a session. From any thread: all get the same."""
-        stream = self.streams.get(session_id)
-        if stream is None:
-            new = EventStream(self.events.epoch, self.settings.event_buffer, session_id)
-            stream = self.streams.setdefault(session_id, new)
-        return stream
-
     def show(self, session_id: str, kind: str, data: dict[str, Any], at_ms: int) -> None:
         """Tell the observers, and the log, what happened to a session at `at_ms` (Unix milliseconds)."""
         item = (kind, session_id, at_ms, data)
-        stream = self.streams.get(session_id) or self.stream_of(session_id)
-        stream.push(item)
+        self.streams.hold(session_id).push(item)
         self.events.push(item)
         if kind not in DETAILS or self.log.is_verbose:
             self._tell_log(session_id, kind, data)
@@ -158,6 +154,17 @@ class Services:
             self.pool.take(memory_bytes, done)
         else:
             self.loop.post(lambda: done(None, failure))
+
+    def forget_calls(self, session_id: str) -> None:
+        """What has ended repeats no call: the host need not remember which it applied."""
+        calls, log = self.calls, self.log
+
+        def forgot(_: object, error: BaseException | None) -> None:
+            if error is not None:
+                log.debug("calls.not_forgotten", session_id=session_id, error=str(error))
+
+        if calls.is_used:
+            self.jobs.submit(lambda: calls.forget(session_id), forgot)
 
     def worker_here(self, strand: Strand) -> None:
         """A strand has a worker."""

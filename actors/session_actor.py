@@ -10,15 +10,25 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from moonward.actors import feeding
-from moonward.actors.errors import JournalError, RuntimeClosed, SessionRestarting, TransitionError
+from moonward.actors import feeding, looking
+from moonward.actors.errors import RuntimeClosed, SessionRestarting, TooManySessions, TransitionError
 from moonward.actors.forking import child_of
 from moonward.actors.journal.entries import Ask as AskOf
 from moonward.actors.journal.entries import Clocks, Ended, Entry, Paused, Started
 from moonward.actors.kept import kept_after
 from moonward.actors.limits import Limits
 from moonward.actors.losses import Loss
-from moonward.actors.messages import Cancel, Feed, Look, Message, Snap, Wait, WaitForEnd, Wake
+from moonward.actors.messages import (
+    Cancel,
+    Feed,
+    Look,
+    Message,
+    Observe,
+    Snap,
+    Wait,
+    WaitForEnd,
+    Wake,
+)
 from moonward.actors.note_taker import NoteTaker
 from moonward.actors.outbox import Outbox
 from moonward.actors.query import QuerySpec
@@ -34,18 +44,12 @@ if TYPE_CHECKING:
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
 
-AGAIN_S = 1.0
-"""Seconds until a running session whose journal failed tries again; arbitrary, a disk needs a while."""
-
 WAITERS = 16
 """Waiters above which those that gave up are sorted out; arbitrary, most sessions have one."""
 
 
 class SessionActor(LoopActor):
-    """The actor of one session whose journal is open.
-
-    `ready` is the worker that a new one adopts; `created` is set once the start of a new one is durable.
-    """
+    """The actor of one session whose journal is open. `ready` is the worker that a new one adopts."""
 
     state: SessionState
 
@@ -56,7 +60,6 @@ class SessionActor(LoopActor):
         *,
         ready: ReadyWorker | None = None,
         asleep: bool = False,
-        created: Reply[None] | None = None,
     ) -> None:
         super().__init__(services.loop, f"session {session_id}")
         self.session_id = session_id
@@ -64,7 +67,6 @@ class SessionActor(LoopActor):
         self._ready = ready
         self._asleep = asleep
         self._outbox = Outbox(services.store, session_id, self.guarded(self._journal_failed))
-        self._created = created
         self._waiters: list[Reply[Any]] = []
         self._end_waiters: list[Reply[Any]] = []
         self._asks: dict[str, tuple[str, ...]] = {}
@@ -82,23 +84,23 @@ class SessionActor(LoopActor):
         assert isinstance(started, Started)
         self.started = started
         self.limits = Limits.of(started.limits, Limits())
-        self._note_taker = NoteTaker(self._services, self.session_id, self.limits, self._show)
+        self._note_taker = NoteTaker(self._services, self.session_id, self.limits, self._tell_now)
         self._rebuild(entries)
         self.script = Script(self._services, self, started, self.limits)
+        self._outbox.follow()
         self._services.registry.joined(self)
-        if self._created is not None and not self._created.is_set:
-            self._outbox.hold(self._created)
         ready, self._ready = self._ready, None
         if ready is not None:
             self.tell_all("started", {"strategy": started.strategy}, self.now())
         if self.state.terminal is not None:
-            self.ended_s = self._services.loop.clock()
-        elif not self._asleep:
+            self.ended_s = self._services.now().mono_s
+        elif not self._asleep or (self.state.phase == "running" and self.has_room):
             self.script.run(ready)
 
     def _rebuild(self, entries: Sequence[Entry]) -> None:
         now = self._services.now()
-        self.state = rebuild(entries, now)
+        active_s = self._services.sleepers.active_s(self.session_id, None if self._asleep else now.mono_s)
+        self.state = rebuild(entries, Instant(now.wall_ms, active_s))
         self.kept_bytes = reduce(kept_after, entries, 0)
         self._asks = {}
         if self.state.pending:
@@ -113,6 +115,8 @@ class SessionActor(LoopActor):
         elif self._ready is not None:
             self._ready.process.close()
         error: BaseException = RuntimeClosed("the Runtime was closed")
+        if reason is not None and hasattr(self, "state"):
+            self._services.sleepers.put(self.session_id, self.state.active_s)
         if not self._services.is_closing:
             why = f" ({reason})" if reason is not None else ""
             error = SessionRestarting(f"session {self.session_id} is being restarted; try again{why}")
@@ -129,6 +133,11 @@ class SessionActor(LoopActor):
         """Whether a worker process is held, or on its way."""
         return self.script.engine is not None
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a worker is held, or there may be one more."""
+        return self.has_worker or self._services.registry.has_room()
+
     def hibernate(self) -> None:
         """Give the worker back while paused; a feed or a wake brings another."""
         if self.state.pending and self.has_worker:
@@ -139,14 +148,19 @@ class SessionActor(LoopActor):
         """Seconds since the pause began or was last fed, or None when not paused with a worker."""
         if self._paused_s is None or not self.has_worker:
             return None
-        return self._services.loop.clock() - self._paused_s
+        return self._services.now().mono_s - self._paused_s
 
     @property
     def is_forgettable(self) -> bool:
         """Whether the journal alone is enough: asleep, and nobody waits here."""
         waits = any(not reply.is_set for reply in [*self._waiters, *self._end_waiters])
         asleep = bool(self.state.pending) and not self.has_worker
-        return asleep and self._services.store.is_durable and self._outbox.is_clear and not waits
+        return asleep and self._services.store.is_durable and self.is_settled and not waits
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything that happened is durable."""
+        return self._outbox.is_clear
 
     def close(self) -> None:
         """The Runtime closes: who waits is told so, and a session that nothing will remember ends as `closed`."""
@@ -165,61 +179,33 @@ class SessionActor(LoopActor):
             if message.take():
                 feeding.feed(self, message)
         elif isinstance(message, Wait):
-            self._wait(message)
+            looking.wait(self, message)
         elif isinstance(message, Look):
-            self._look(message)
+            looking.look(self, message)
         elif isinstance(message, Snap):
-            self._snap(message)
+            looking.snap(self, message)
         elif isinstance(message, WaitForEnd):
-            self._wait_for_end(message)
+            looking.wait_for_end(self, message)
         elif isinstance(message, Cancel):
             self._cancel(message)
+        elif isinstance(message, Observe):
+            self.after(message.reply, self._services.streams.hold(self.session_id))
         else:
             self._wake(message)
 
-    def _wait(self, message: Wait) -> None:
-        event = self.state.event()
-        if event is None:
-            self.wake()
-            self.wait_next(message.reply)
-        else:
-            self.after(message.reply, event)
-
-    def _wait_for_end(self, message: WaitForEnd) -> None:
-        if self.state.terminal is None:
-            self._end_waiters = _with(self._end_waiters, message.reply)
-        else:
-            self.after(message.reply, self.state.event())
-
     def _cancel(self, message: Cancel) -> None:
         if self.state.terminal is not None:
-            error = TransitionError("running or paused", self.state.phase)
-            self.when_durable(lambda: _settle(message.reply.fail, error))
+            self.refuse_after(message.reply, TransitionError("running or paused", self.state.phase))
             return
         self.ended(Cancelled(message.reason), [])
         self.after(message.reply, self.state.event())
 
     def _wake(self, message: Wake) -> None:
         if self.state.terminal is not None:
-            message.reply.fail(TransitionError("running or paused", self.state.phase))
-            return
-        self.wake()
-        self.after(message.reply, None)
-
-    def _look(self, message: Look[Any]) -> None:
-        try:
-            value = message.read(self.state, self._services.now())
-        except Exception as error:
-            message.reply.fail(error)
-            return
-        self.after(message.reply, value)
-
-    def _snap(self, message: Snap) -> None:
-        shot = self.state.snapshot(message.filter, message.history, self._services.now())
-        shot["residency"] = self.residency
-        shot["restarts"] = self.script.restarts
-        shot["confinement"] = self.confinement
-        self.after(message.reply, shot)
+            self.refuse_after(message.reply, TransitionError("running or paused", self.state.phase))
+        elif self.may_wake(message.reply):
+            self.wake()
+            self.after(message.reply, None)
 
     @property
     def residency(self) -> str:
@@ -230,11 +216,24 @@ class SessionActor(LoopActor):
             return "hibernated"
         return "recovering" if self.script.is_recovering else "live"
 
-    # -- what feeding uses ------------------------------------------------------------------------------------
+    # -- what feeding and looking use -------------------------------------------------------------------------
 
     def now(self) -> Instant:
         """The current instant."""
         return self._services.now()
+
+    def wait_for_end(self, reply: Reply[Any]) -> None:
+        """Complete `reply` with the end."""
+        self._end_waiters = _with(self._end_waiters, reply)
+
+    def show_after(self, message: Look[Any] | Snap, value: Any) -> None:
+        """Show `value` once it is durable; should it never be, look again at what is."""
+        services, session_id = self._services, self.session_id
+        self._outbox.then(
+            lambda: _settle(message.reply.complete, value),
+            lambda error: services.registry.route(session_id, message),
+            hurry=True,
+        )
 
     def wait_next(self, reply: Reply[Any]) -> None:
         """Complete `reply` with the next pause, or the end."""
@@ -247,7 +246,7 @@ class SessionActor(LoopActor):
     def fed(self) -> None:
         """An answer was accepted."""
         if self._paused_s is not None:
-            self._paused_s = self._services.loop.clock()
+            self._paused_s = self._services.now().mono_s
 
     def resume(self, at: Instant) -> None:
         """Every pending query has its answer: the Lua goes on."""
@@ -259,6 +258,18 @@ class SessionActor(LoopActor):
             self.wake()
         else:
             engine.resume(self._asks, texts)
+
+    def may_wake(self, reply: Reply[Any]) -> bool:
+        """Whether a worker may be had; if not, `reply` is told so."""
+        if self.has_room:
+            return True
+        reply.fail(TooManySessions(self.no_room))
+        return False
+
+    @property
+    def no_room(self) -> str:
+        """Why there may be no worker."""
+        return self._services.registry.no_room()
 
     def wake(self) -> None:
         """Have a worker."""
@@ -285,6 +296,12 @@ class SessionActor(LoopActor):
         """Complete `reply` once what is recorded is durable."""
         self._outbox.then(
             lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error), hurry=True
+        )
+
+    def refuse_after(self, reply: Reply[Any], refusal: BaseException) -> None:
+        """Fail `reply` with `refusal` once what led to it is durable."""
+        self._outbox.then(
+            lambda: _settle(reply.fail, refusal), lambda error: _settle(reply.fail, error), hurry=True
         )
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
@@ -321,17 +338,7 @@ class SessionActor(LoopActor):
         self._end_waiters = []
         for reply in waiters:
             self.after(reply, self.state.event())
-        self.when_durable(self._forget_calls)
-
-    def _forget_calls(self) -> None:
-        """What has ended repeats no call: the host need not remember which it applied."""
-        calls, session_id = self._services.calls, self.session_id
-        if calls.is_used:
-            self._services.jobs.submit(lambda: calls.forget(session_id), lambda _, error: self._forgot(error))
-
-    def _forgot(self, error: BaseException | None) -> None:
-        if error is not None:
-            self._services.log.debug("calls.not_forgotten", session_id=self.session_id, error=str(error))
+        self.when_durable(lambda: self._services.forget_calls(self.session_id))
 
     def noted(self, strand: str, first: int, notes: list[Note]) -> bool:
         """Logs, progress and custom metrics: shown as they come. False if they are too much."""
@@ -347,9 +354,9 @@ class SessionActor(LoopActor):
         self.state.log("warn", "engine", f"worker lost and replaced: {loss.detail}", now.wall_ms)
         self.tell_all("restarted", {"reason": loss.kind, "detail": loss.detail, "count": count}, now)
 
-    def _show(self, kind: str, data: dict[str, Any], at_ms: int) -> None:
-        """Something that need not wait for more than the session's start."""
-        if self._created is None or self._created.is_set:
+    def _tell_now(self, kind: str, data: dict[str, Any], at_ms: int) -> None:
+        """An event for the observers, as soon as they may know of the session."""
+        if self._outbox.is_begun:
             self._services.show(self.session_id, kind, data, at_ms)
         else:
             self._outbox.then(lambda: self._services.show(self.session_id, kind, data, at_ms))
@@ -362,24 +369,13 @@ class SessionActor(LoopActor):
             self._outbox.then(lambda: self._services.show(self.session_id, kind, data, at.wall_ms))
 
     def _journal_failed(self, error: BaseException) -> None:
-        """A commit failed: go back to what is durable, and try again later."""
+        """A commit failed: what this actor knows is not what the journal holds. Another will begin from that."""
         self._services.log.error("journal.failed", session_id=self.session_id, error=str(error))
-        self.script.stop()
-        try:
-            entries = self._services.store.read(self.session_id)
-        except Exception:
-            entries = []
-        if not entries:  # not even its start is there
-            self.end(error if isinstance(error, JournalError) else JournalError(str(error)))
+        if self.has_ended:  # its successor hears it too
             return
-        self._rebuild(entries)
-        self.ended_s = None
-        if not self.state.pending:
-            self.loop.call_later(AGAIN_S, self.guarded(self._run_again))
-
-    def _run_again(self) -> None:
-        if not self.has_ended and self.state.terminal is None:
-            self.script.run()
+        for reply in [*self._waiters, *self._end_waiters]:
+            reply.fail(error)
+        self._services.registry.journal_failed(self, error)
 
 
 def _with(waiters: list[Reply[Any]], reply: Reply[Any]) -> list[Reply[Any]]:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from moonward.actors.barrier import JoinBarrier
-from moonward.actors.budget import Budget
+from moonward.actors.budget import budget_of
 from moonward.actors.errors import (
     AlreadyResponded,
     AmbiguousQuery,
@@ -62,7 +62,7 @@ class SessionState:
         self.started = started
         self.phase: Phase = INITIAL
         self.terminal: TerminalState | None = None
-        self._budget = _budget_of(started.ctx)
+        self._budget = budget_of(started.ctx)
         self._metrics = Metrics()
         self._transcript = Transcript()
         self._notes = Notes()
@@ -85,6 +85,11 @@ class SessionState:
     def pending(self) -> tuple[LlmQuery, ...]:
         """The queries that wait for an answer, in the order asked; none unless paused."""
         return self._barrier.waiting() if self.phase == "paused" else ()
+
+    @property
+    def active_s(self) -> float:
+        """The monotonic second of the start or the last accepted feed."""
+        return self._active_s
 
     @property
     def queries_issued(self) -> int:
@@ -385,15 +390,3 @@ def _repeat_of(first: Exchange, key: str, query_id: str | None, response: str) -
     if not same_query or response != first.response:
         raise IdempotencyConflict(key)
     return Repeat(first.query.id, first.pause_no, first.outcome)
-
-
-class _CtxBudget(msgspec.Struct):
-    budget: Any = None
-
-
-def _budget_of(ctx: str) -> Budget | None:
-    try:
-        given = msgspec.json.decode(ctx, type=_CtxBudget)
-    except msgspec.ValidationError:  # JSON, but not an object: it holds no budget
-        return None
-    return Budget.from_ctx({"budget": given.budget})

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from moonward.actors.errors import SessionRestarting
-from moonward.actors.journal.entries import Ended
+from moonward.actors.journal.entries import Ended, Paused, View
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.terminal import Failed
 from moonward.supervisor.child_spec import ChildSpec, Restart
@@ -19,16 +19,14 @@ from moonward.supervisor.report import ChildState
 if TYPE_CHECKING:
     from moonward.actors.services import Services
     from moonward.actors.worker_pool import ReadyWorker
-    from moonward.supervisor.reply import Reply
 
 
 class Birth:
     """How a session actor begins the first time; a restarted one finds everything in the journal."""
 
-    def __init__(self, ready: ReadyWorker | None, asleep: bool, created: Reply[None] | None) -> None:
+    def __init__(self, ready: ReadyWorker | None, asleep: bool) -> None:
         self._ready = ready
         self._asleep = asleep
-        self.created = created
 
     def take(self) -> tuple[ReadyWorker | None, bool]:
         """The worker to adopt, if any, and whether to begin asleep; only the first time."""
@@ -71,7 +69,7 @@ class SessionSupervisor(DynamicSupervisor):
 
     def _make(self, session_id: str, birth: Birth) -> SessionActor:
         ready, asleep = birth.take()
-        return SessionActor(self._services, session_id, ready=ready, asleep=asleep, created=birth.created)
+        return SessionActor(self._services, session_id, ready=ready, asleep=asleep)
 
     def add(
         self,
@@ -79,11 +77,10 @@ class SessionSupervisor(DynamicSupervisor):
         *,
         ready: ReadyWorker | None = None,
         asleep: bool = False,
-        created: Reply[None] | None = None,
     ) -> None:
         """Give an open journal its actor, now. Raises what its start raises, or `SessionRestarting`. Loop thread."""
         self.check_serving()
-        reply = self.start_child(session_id, session_id, Birth(ready, asleep, created))
+        reply = self.start_child(session_id, session_id, Birth(ready, asleep))
         if reply.is_set and reply.error is not None:
             raise reply.error
 
@@ -114,13 +111,21 @@ class SessionSupervisor(DynamicSupervisor):
         """An actor failed once too often: its session ends, and is held by a new actor that only tells so."""
         self._services.log.error("session.given_up", session_id=session_id, reason=str(reason))
         self.forget(session_id)
-        now = self._services.now()
-        entry = Ended(Failed(f"the session's actor failed too often: {reason}", "internal"), now.wall_ms)
+        services = self._services
         try:
-            self._services.store.append(session_id, entry, "failed")
+            entries = services.store.read(session_id)
+            if isinstance(entries[-1], Ended):
+                self.add(session_id)
+                return
+            now = services.now()
+            view = next((each.view for each in reversed(entries) if isinstance(each, Paused)), View())
+            state = Failed(f"the session's actor failed too often: {reason}", "internal")
+            services.store.append(session_id, Ended(state, now.wall_ms, view), state.phase)
             self.add(session_id)
+            data = {"phase": state.phase, "state": state}
+            services.registry.actors[session_id].tell_all("finished", data, now)
         except MoonwardError as error:
-            self._services.log.error("session.lost", session_id=session_id, error=str(error))
+            services.log.error("session.lost", session_id=session_id, error=str(error))
 
 
 def _sleeps(actor: object) -> bool:

@@ -18,12 +18,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from moonward.actors import time_travel
 from moonward.actors.errors import JournalError, SessionNotFound, SettingsError
 from moonward.actors.host.calls import HostCalls
 from moonward.actors.host.packages import find_module, search_path
 from moonward.actors.job_thread import JobThread
 from moonward.actors.journal import portable
 from moonward.actors.journal.memory_store import MemoryStore
+from moonward.actors.journal.salvage import Report
 from moonward.actors.journal.sqlite_store import SqliteStore
 from moonward.actors.reaper import Reaper
 from moonward.actors.registry import Registry
@@ -71,7 +75,7 @@ def build(
     reply: Reply[Services],
 ) -> None:
     """Make what the actors share. Loop thread; the reply comes when the journal is open."""
-    store = (make_store or open_store)(loop, settings)
+    store = make_store(loop, settings) if make_store is not None else open_store(loop, settings, log)
     data_dir = settings.data_path
     services = Services(
         loop=loop,
@@ -88,27 +92,34 @@ def build(
         prelude=Prelude.installed().body,
         faults=faults,
     )
-    if not store.is_durable:
-        reply.complete(services)
+    if settings.idle_ttl is not None:
+        store.adopt(lambda ids, error: prepared(services, ids or [], error, reply))
+    else:
+        store.prepare(lambda error: prepared(services, [], error, reply))
+
+
+def prepared(services: Services, ids: list[str], error: BaseException | None, reply: Reply[Services]) -> None:
+    """The journal is open, or is not.
+
+    No session is taken before somebody wants something of it: other hosts may be there to do so, now or later. But
+    where sessions are to expire, somebody must have them: `ids` were taken, and are watched from now on.
+    """
+    if error is not None:
+        services.store.close(CLOSE_S, partial(_fail, reply, error))
         return
-
-    def prepared(error: BaseException | None) -> None:
-        if error is not None:
-            store.close(CLOSE_S, partial(_fail, reply, error))
-        else:
-            log.info("journal.opened", journal=settings.journal)
-            reply.complete(services)
-
-    # No session is taken before somebody wants something of it: other hosts may be there to do so, now or later.
-    store.prepare(prepared)
+    for session_id in ids:
+        services.sleepers.put(session_id)
+    if services.store.is_durable:
+        services.log.info("journal.opened", journal=services.settings.journal)
+    reply.complete(services)
 
 
 def _fail(reply: Reply[Any], error: BaseException, _: BaseException | None) -> None:
     reply.fail(error)
 
 
-def open_store(loop: Loop, settings: Settings) -> Store:
-    """The store of `Settings.journal`."""
+def open_store(loop: Loop, settings: Settings, log: Log) -> Store:
+    """The store of `Settings.journal`; what had to be salvaged of it goes to the log."""
     if not settings.is_durable:
         return MemoryStore()
     if not settings.journal.startswith(SQLITE):
@@ -116,7 +127,11 @@ def open_store(loop: Loop, settings: Settings) -> Store:
     if settings.journal == settings.home_journal:
         make_home(settings.data_path)
     path = Path(settings.journal.removeprefix(SQLITE)).expanduser()
-    return SqliteStore(loop, str(path), durability=settings.durability)
+
+    def report(found: Report) -> None:
+        log.warning("journal.salvaged", **msgspec.structs.asdict(found))
+
+    return SqliteStore(loop, str(path), durability=settings.durability, on_report=report)
 
 
 def make_home(folder: Path) -> None:
@@ -206,7 +221,7 @@ def import_(services: Services, path: Path, reply: Reply[str]) -> None:
         if session_id is None:
             reply.fail(error or JournalError(f"{path} could not be taken"))
         else:
-            services.registry.hold(session_id, reply)
+            time_travel.hold(services, session_id, reply)
 
     services.jobs.submit(lambda: portable.unpack(read_whole(path)), unpacked)
 

@@ -4,6 +4,10 @@ The byte's offset is the host's epoch, a number that no two hosts of a journal e
 the open file, not to the process (`F_OFD_SETLK`), so that two Runtimes of one process exclude each other too,
 and closing some other descriptor of the file frees nothing. The kernel frees it when the host dies, however.
 
+A file that was removed while hosts live hides them from those that come later, who may take their sessions over; the
+journal's fences keep two hosts from writing to one session all the same. A host makes the file again, with its lock,
+when it next wants to know who is alive.
+
 What does not work: a process that the host forks without exec keeps the lock for as long as it lives. File
 systems that do not share locks between machines (most network ones) cannot hold a journal of several hosts.
 """
@@ -24,10 +28,8 @@ class HostLock:
     """The file of locks at `path`, made if it is not there. Any one thread at a time."""
 
     def __init__(self, path: str) -> None:
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise JournalError(f"the journal's file of hosts {path!r} cannot be opened: {error}") from error
+        self._path = path
+        self._fd = _open(path)
         self._mine = 0
 
     def hold(self, epoch: int) -> None:
@@ -53,7 +55,22 @@ class HostLock:
         """Whether the host `epoch` holds its lock; 0 is nobody."""
         if epoch == self._mine:
             return epoch != 0
+        self._follow_file()
         return epoch > 0 and _is_locked(self._fd, epoch)
+
+    def _follow_file(self) -> None:
+        """Hold the lock in the file that is at the path now, should that be another."""
+        held = os.fstat(self._fd)
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            found = None
+        if found is not None and (found.st_dev, found.st_ino) == (held.st_dev, held.st_ino):
+            return
+        old, self._fd = self._fd, _open(self._path)
+        os.close(old)
+        if self._mine:
+            self.hold(self._mine)
 
     def close(self) -> None:
         """Be dead."""
@@ -61,6 +78,13 @@ class HostLock:
             os.close(self._fd)
             self._fd = -1
             self._mine = 0
+
+
+def _open(path: str) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise JournalError(f"the journal's file of hosts {path!r} cannot be opened: {error}") from error
 
 
 def living(path: str, epochs: set[int]) -> set[int]:

@@ -10,12 +10,14 @@ from moonward.actors.errors import JournalError, RuntimeClosed, SessionNotFound
 from moonward.actors.journal.entries import Entry, Started
 from moonward.actors.journal.outline import outline
 from moonward.actors.journal.store import (
+    ALL,
     TERMINAL,
     Done,
     Entries,
     Ids,
     Note,
     Notes,
+    Page,
     Rows,
     SessionRow,
     Told,
@@ -26,9 +28,10 @@ from moonward.actors.journal.store import (
 class _Held:
     """One session."""
 
-    __slots__ = ("entries", "notes", "phase")
+    __slots__ = ("entries", "notes", "num", "phase")
 
-    def __init__(self, entries: Entries) -> None:
+    def __init__(self, num: int, entries: Entries) -> None:
+        self.num = num
         self.entries = entries
         self.phase = "running"
         self.notes: Notes = []
@@ -47,13 +50,14 @@ class MemoryStore:
         self._held: dict[str, _Held] = {}
         self._contents: dict[str, bytes] = {}
         self._closed = False
+        self._count = 0
 
     def create(self, session_id: str, entry: Started, when_durable: Told | None = None) -> None:
         """See `Store`."""
         self._check_open()
         failure = self._why_not(session_id, [entry.prelude] if entry.prelude else [])
         if failure is None:
-            self._held[session_id] = _Held([entry])
+            self._hold(session_id, [entry])
         if when_durable is not None:
             when_durable(failure)
 
@@ -93,13 +97,17 @@ class MemoryStore:
         if failure is not None:
             done(failure)
             return
-        held = self._held[session_id] = _Held(entries.copy())
-        held.phase = found.phase
+        self._hold(session_id, entries.copy()).phase = found.phase
         done(None)
 
     def read(self, session_id: str) -> Sequence[Entry]:
         """See `Store`."""
         return self._find(session_id).entries
+
+    def follow(self, session_id: str, told: Told) -> None:
+        """See `Store`."""
+        self._find(session_id)
+        told(None)
 
     def open(self, session_id: str, done: Done[Entries]) -> None:
         """See `Store`. There is no other host."""
@@ -123,10 +131,14 @@ class MemoryStore:
         if done is not None:
             done(None if held is not None else SessionNotFound(session_id))
 
-    def list(self, done: Done[Rows]) -> None:
+    def list(self, done: Done[Rows], page: Page = ALL) -> None:
         """See `Store`."""
         rows: Rows = []
         for session_id, held in self._held.items():
+            if len(rows) == page.limit:
+                break
+            if not _is_on(page, held):
+                continue
             first = held.entries[0]
             assert isinstance(first, Started)
             alive = held.phase not in TERMINAL
@@ -141,6 +153,8 @@ class MemoryStore:
                     len(held.entries),
                     first.user,
                     os.getpid() if alive else None,
+                    alive,
+                    held.num,
                 )
             )
         done(rows, None)
@@ -198,6 +212,11 @@ class MemoryStore:
         self._contents.clear()
         done(None)
 
+    def _hold(self, session_id: str, entries: Entries) -> _Held:
+        self._count += 1
+        held = self._held[session_id] = _Held(self._count, entries)
+        return held
+
     def _why_not(self, session_id: str, contents: Sequence[str]) -> JournalError | None:
         if session_id in self._held:
             return JournalError(f"session {session_id!r} exists already")
@@ -216,3 +235,12 @@ class MemoryStore:
     def _check_open(self) -> None:
         if self._closed:
             raise RuntimeClosed("the journal is closed")
+
+
+def _is_on(page: Page, held: _Held) -> bool:
+    if held.num <= page.after or (page.phases is not None and held.phase not in page.phases):
+        return False
+    last_ms = held.last_ms()
+    return (page.before_ms is None or last_ms < page.before_ms) and (
+        page.since_ms is None or last_ms >= page.since_ms
+    )

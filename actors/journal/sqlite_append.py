@@ -48,6 +48,7 @@ class Held:
         "edition",
         "entries",
         "failure",
+        "followers",
         "num",
         "phase",
         "session_id",
@@ -63,6 +64,7 @@ class Held:
         self.edition = 0
         self.broken = -1
         self.failure: BaseException | None = None
+        self.followers: list[tuple[int, Told]] = []
 
 
 class Append(msgspec.Struct, gc=False):

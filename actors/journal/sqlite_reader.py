@@ -8,13 +8,13 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from moonward.actors.errors import JournalError, SessionNotFound
 from moonward.actors.journal.codec import decode_all
 from moonward.actors.journal.host_lock import living
 from moonward.actors.journal.sqlite_file import INDEX_BITS, explained, hosts_path, open_for_reading
-from moonward.actors.journal.store import TERMINAL, Done, Entries, Note, Notes, Rows, SessionRow
+from moonward.actors.journal.store import TERMINAL, Done, Entries, Note, Notes, Page, Rows, SessionRow
 from moonward.supervisor.loop import Loop
 
 T = TypeVar("T")
@@ -104,16 +104,19 @@ def read_entries(session_id: str, connection: sqlite3.Connection | None) -> Entr
     return decode_all([row[1] for row in rows], session_id)
 
 
-def read_rows(path: str, connection: sqlite3.Connection | None) -> Rows:
-    """All sessions, oldest first."""
+def read_rows(path: str, page: Page, epoch: Callable[[], int], connection: sqlite3.Connection | None) -> Rows:
+    """The sessions of a page, oldest first; `epoch` gives the number of the host that reads, 0 for none."""
     if connection is None:
         return []
-    columns = "id, phase, started_ms, last_ms, owner, strategy, entries"
+    columns = "num, id, phase, started_ms, last_ms, owner, strategy, entries"
     if _knows_users(connection):
         columns += ", user"
-    rows = connection.execute(f"SELECT {columns} FROM sessions ORDER BY num").fetchall()  # noqa: S608
-    alive = living(hosts_path(path), {row[4] for row in rows if row[1] not in TERMINAL})
+    where, values = _conditions(page)
+    query = f"SELECT {columns} FROM sessions WHERE {where} ORDER BY num LIMIT ?"  # noqa: S608
+    rows = connection.execute(query, [*values, -1 if page.limit is None else page.limit]).fetchall()
+    alive = living(hosts_path(path), {row[5] for row in rows if row[2] not in TERMINAL})
     pids = dict(connection.execute("SELECT epoch, pid FROM hosts").fetchall())
+    me = epoch()
     return [
         SessionRow(
             session_id,
@@ -125,9 +128,27 @@ def read_rows(path: str, connection: sqlite3.Connection | None) -> Rows:
             entries,
             user[0] if user else None,
             pids.get(owner) if owner in alive else None,
+            owner != 0 and owner == me,
+            num,
         )
-        for session_id, phase, started_ms, last_ms, owner, strategy, entries, *user in rows
+        for num, session_id, phase, started_ms, last_ms, owner, strategy, entries, *user in rows
     ]
+
+
+def _conditions(page: Page) -> tuple[str, list[Any]]:
+    """The condition of SQL that a page is, and its parameters."""
+    conditions: list[str] = ["num > ?"]
+    values: list[Any] = [page.after]
+    if page.phases is not None:
+        conditions.append(f"phase IN ({','.join('?' * len(page.phases))})")
+        values += page.phases
+    if page.before_ms is not None:
+        conditions.append("last_ms < ?")
+        values.append(page.before_ms)
+    if page.since_ms is not None:
+        conditions.append("last_ms >= ?")
+        values.append(page.since_ms)
+    return " AND ".join(conditions), values
 
 
 def read_content(sha256: str, connection: sqlite3.Connection | None) -> bytes:

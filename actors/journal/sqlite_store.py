@@ -21,7 +21,18 @@ from moonward.actors.journal.sqlite_append import Append, Held
 from moonward.actors.journal.sqlite_file import BUSY_S, INDEX_BITS
 from moonward.actors.journal.sqlite_reader import SqliteReader
 from moonward.actors.journal.sqlite_writer import Desk, Outcomes, SqliteWriter, Stop, Work
-from moonward.actors.journal.store import TERMINAL, Done, Entries, Ids, Notes, Rows, Told, last_time
+from moonward.actors.journal.store import (
+    ALL,
+    TERMINAL,
+    Done,
+    Entries,
+    Ids,
+    Notes,
+    Page,
+    Rows,
+    Told,
+    last_time,
+)
 from moonward.supervisor.loop import Loop
 
 MORE_S = 0.001
@@ -139,6 +150,16 @@ class SqliteStore:
             raise SessionNotFound(session_id)
         return held.entries
 
+    def follow(self, session_id: str, told: Told) -> None:
+        """See `Store`."""
+        held = self._open.get(session_id)
+        if held is None:
+            raise SessionNotFound(session_id)
+        if held.durable == len(held.entries):
+            told(None)
+        else:
+            held.followers.append((len(held.entries), told))
+
     def open(self, session_id: str, done: Done[Entries]) -> None:
         """See `Store`."""
         self._work(partial(sqlite_work.claim, session_id), partial(self._claimed, session_id, done))
@@ -156,9 +177,9 @@ class SqliteStore:
         self._open.pop(session_id, None)
         self._work(partial(sqlite_work.forget, session_id), partial(_tell, done))
 
-    def list(self, done: Done[Rows]) -> None:
+    def list(self, done: Done[Rows], page: Page = ALL) -> None:
         """See `Store`."""
-        self._read(partial(sqlite_reader.read_rows, self._path), done)
+        self._read(partial(sqlite_reader.read_rows, self._path, page, lambda: self._writer.epoch), done)
 
     def prepare(self, done: Told) -> None:
         """See `Store`. The work is done when the file is open."""
@@ -311,11 +332,24 @@ class SqliteStore:
                 del held.entries[held.durable :]
                 if not held.durable:
                     self._drop(held)  # it never began
+            if held.followers:
+                self._tell_followers(held, failure)
             if append.told is not None:
-                try:
-                    append.told(failure)
-                except Exception as error:  # one listener must not cost the others their outcome
-                    self._loop.post(partial(_raise, error))
+                self._tell(append.told, failure)
+
+    def _tell_followers(self, held: Held, failure: BaseException | None) -> None:
+        followers, held.followers = held.followers, []
+        for count, told in followers:
+            if failure is not None or count <= held.durable:
+                self._tell(told, failure)
+            else:
+                held.followers.append((count, told))
+
+    def _tell(self, told: Told, failure: BaseException | None) -> None:
+        try:
+            told(failure)
+        except Exception as error:  # one listener must not cost the others their outcome
+            self._loop.post(partial(_raise, error))
 
     def _drop(self, held: Held) -> None:
         if self._open.get(held.session_id) is held:

@@ -70,7 +70,10 @@ class Stop(msgspec.Struct):
 
 
 class SqliteWriter:
-    """`settle` gets the outcomes of appends, on the loop. `on_report`, on the loop, what a salvage found."""
+    """`settle` gets the outcomes of appends, on the loop. `on_report`, on the loop, what a salvage found.
+
+    `epoch` is this host's number; 0 before the journal was opened.
+    """
 
     def __init__(
         self, loop: Loop, path: str, *, strict: bool, busy_s: float, settle: Settle, on_report: OnReport
@@ -85,7 +88,7 @@ class SqliteWriter:
         self.put = self._queue.put
         self._desk: Desk | None = None
         self._locks: HostLock | None = None
-        self._epoch = 0
+        self.epoch = 0
         self._inode = (0, 0)
         self._log_bytes = 0
         self._thread = threading.Thread(target=self._run, name="moonward-journal", daemon=True)
@@ -169,7 +172,7 @@ class SqliteWriter:
 
     def _ready(self) -> Desk:
         """The open journal, opened if need be; an error when its file is not in its place."""
-        if self._epoch and self._look_at_file() != self._inode:
+        if self.epoch and self._look_at_file() != self._inode:
             self._shut()
             raise JournalError(f"the journal {self._path!r} was replaced by another file while it was in use")
         if self._desk is None:
@@ -190,7 +193,7 @@ class SqliteWriter:
         try:
             connection = self._open_sound()
         except Damaged:
-            if self._epoch:  # sessions of this host are under way; what they know must not change under them
+            if self.epoch:  # sessions of this host are under way; what they know must not change under them
                 raise
             report = salvage_if_damaged(self._path)
             if report is not None:
@@ -199,23 +202,23 @@ class SqliteWriter:
         try:
             if self._locks is None:
                 self._locks = HostLock(hosts_path(self._path))
-            if not self._epoch:
-                self._epoch = _new_epoch(connection, self._path, self._locks)
-                self._locks.hold(self._epoch)
+            if not self.epoch:
+                self.epoch = _new_epoch(connection, self._path, self._locks)
+                self._locks.hold(self.epoch)
             with explained(self._path):
-                prepare(connection, self._epoch)
+                prepare(connection, self.epoch)
         except BaseException:
             connection.close()
             raise
-        return Desk(connection, self._epoch, self._locks, self._path)
+        return Desk(connection, self.epoch, self._locks, self._path)
 
     def _open_sound(self) -> sqlite3.Connection:
         missing: list[str] = []
-        if not self._epoch and not anyone_lives(hosts_path(self._path)):
+        if not self.epoch and not anyone_lives(hosts_path(self._path)):
             missing = examine(self._path)
         connection = open_for_writing(self._path, strict=self._strict, busy_s=self._busy_s)
         try:
-            if not self._epoch:
+            if not self.epoch:
                 check_through(connection, self._path)
         except BaseException:
             connection.close()

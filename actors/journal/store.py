@@ -39,8 +39,9 @@ TERMINAL = frozenset(("completed", "failed", "cancelled"))
 class SessionRow(msgspec.Struct, frozen=True):
     """One session in a listing. Times are Unix milliseconds; `last_ms` is that of the last entry with a time.
 
-    `owner_alive` says whether a live host has it, this one included, and `owner_pid` is that host's process; a session
-    that has ended has no owner. `user` is who made it, where users are told apart.
+    `owner_alive` says whether a live host has it, this one included (`is_mine`), and `owner_pid` is that host's
+    process; a session that has ended has no owner. `user` is who made it, where users are told apart. `num` counts
+    up in the order of the starts.
     """
 
     id: str
@@ -52,6 +53,24 @@ class SessionRow(msgspec.Struct, frozen=True):
     entries: int
     user: str | None = None
     owner_pid: int | None = None
+    is_mine: bool = False
+    num: int = 0
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A part of a listing: at most `limit` sessions behind number `after`, in one of `phases`.
+
+    `before_ms` and `since_ms` bound the time of the last entry with one: before the one, at or after the other.
+    """
+
+    after: int = 0
+    limit: int | None = None
+    phases: tuple[str, ...] | None = None
+    before_ms: int | None = None
+    since_ms: int | None = None
+
+
+ALL = Page()
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -111,6 +130,13 @@ class Store(Protocol):
     def read(self, session_id: str) -> Sequence[Entry]:
         """Entries of an open session, durable or on their way; `SessionNotFound` when it is not open here."""
 
+    def follow(self, session_id: str, told: Told) -> None:
+        """Hear of what `read` shows now: that all of it is durable, or why some of it was taken back.
+
+        `told` comes once, within the call if everything is durable already; of a failure, before anyone else hears
+        of it. `SessionNotFound` when the session is not open here.
+        """
+
     def open(self, session_id: str, done: Done[Entries]) -> None:
         """Load a session and make it this host's.
 
@@ -127,14 +153,17 @@ class Store(Protocol):
     def forget(self, session_id: str, done: Told | None = None) -> None:
         """Remove a session of this host, or of no live one, for good."""
 
-    def list(self, done: Done[Rows]) -> None:
-        """All sessions, oldest first."""
+    def list(self, done: Done[Rows], page: Page = ALL) -> None:
+        """Sessions, oldest first: all, or those of a page."""
 
     def prepare(self, done: Told) -> None:
         """Make ready to write, so that what stands in the way is told now: `JournalError`. Takes no session."""
 
     def adopt(self, done: Done[Ids]) -> None:
-        """Make every session this host's that has not ended and has no live owner; `done` gets their ids."""
+        """Make every session this host's that has not ended and has no live owner; `done` gets their ids.
+
+        Nothing needs this either: `open` takes a session whose owner is dead. It keeps other hosts away from all.
+        """
 
     def keep(self, body: bytes) -> str:
         """Remember a prelude or a module; returns its SHA-256 in hexadecimal.

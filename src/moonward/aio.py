@@ -17,6 +17,7 @@ from moonward import observing, requests
 from moonward.actors.errors import RuntimeClosed
 from moonward.actors.event_stream import Event, Number
 from moonward.actors.interaction import Accepted, Finished, Paused
+from moonward.actors.journal.store import Page
 from moonward.actors.limits import LimitFields, Limits
 from moonward.actors.messages import Feed, Look, Wait, WaitForEnd, Wake
 from moonward.actors.query import QueryResponse
@@ -25,7 +26,7 @@ from moonward.actors.rehearsal import Report
 from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import Core
 from moonward.patience import timed_out
-from moonward.runtime import Filter, Patience, Usage
+from moonward.runtime import PAGE, Filter, Patience, Usage
 from moonward.supervisor.reply import Reply
 from moonward.wakeups import Wakeups
 
@@ -173,8 +174,7 @@ class AsyncSession:
 
     async def events(self, since: Number | None = None) -> AsyncIterator[Event]:
         """The session's events: those still kept, then each as it comes, until the session ends."""
-        stream, known = self._core.open_stream(self._id)
-        stream = self._core.checked_stream(stream, await outcome(self._core, known))
+        stream = await outcome(self._core, self._core.stream(self._id))
         async for event in observing.aread(stream, since):
             yield event
 
@@ -258,10 +258,13 @@ class AsyncRuntime:
         return session
 
     async def sessions(self) -> list[AsyncSession]:
-        """All sessions, oldest first."""
-        return [
-            AsyncSession(self._core, row.id) for row in await outcome(self._core, self._core.list_sessions())
-        ]
+        """All sessions, oldest first; with a durable journal those of other hosts too."""
+        sessions: list[AsyncSession] = []
+        rows = await outcome(self._core, self._core.list_sessions(Page(limit=PAGE)))
+        while rows:
+            sessions += [AsyncSession(self._core, row.id) for row in rows]
+            rows = await outcome(self._core, self._core.list_sessions(Page(rows[-1].num, PAGE)))
+        return sessions
 
     async def feed(
         self,

@@ -14,16 +14,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from moonward.actors import tree
+from moonward.actors import time_travel, tree
 from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported
 from moonward.actors.event_stream import EventStream
 from moonward.actors.faults import Faults
-from moonward.actors.journal.store import Store
-from moonward.actors.messages import Look
+from moonward.actors.journal.store import ALL, Page, Store
+from moonward.actors.messages import Observe
+from moonward.actors.registry import new_id
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
 from moonward.actors.settings import Settings
-from moonward.actors.terminal import TerminalState
 from moonward.actors.worker.confine import FULL, facts
 from moonward.patience import timed_out
 from moonward.supervisor.loop import Loop
@@ -195,8 +195,7 @@ class Core:
 
     def _close_streams(self) -> None:
         self.services.events.close()
-        for stream in list(self.services.streams.values()):
-            stream.close()
+        self.services.streams.close()
 
     # -- everything else --------------------------------------------------------------------------------------
 
@@ -205,41 +204,13 @@ class Core:
         """The events of all sessions."""
         return self.services.events
 
-    def open_stream(self, session_id: str) -> tuple[EventStream, Reply[Any]]:
-        """The events of a session, and a reply that must be there before they are read, see `checked_stream`."""
-        streams = self.services.streams
-        stream = streams.get(session_id)
-        if stream is not None and stream.total:
-            known: Reply[Any] = Reply()
-            known.complete((None, 0))
-            return stream, known
-        stream = self.services.stream_of(session_id)  # before asking, so that nothing falls between
-        asked = self.ask(session_id, Look(lambda state, now: (state.terminal, state.wall_ms(now))))
+    def stream(self, session_id: str) -> Reply[EventStream]:
+        """The events of a session."""
+        return self.ask(session_id, Observe())
 
-        def settled(reply: Reply[Any]) -> None:
-            if (reply.error is not None or reply.result()[0] is not None) and not stream.total:
-                streams.pop(session_id, None)
-
-        asked.on_set(settled)
-        return stream, asked
-
-    def checked_stream(self, stream: EventStream, ending: tuple[TerminalState | None, int]) -> EventStream:
-        """The stream to read, once the reply of `open_stream` says `ending`.
-
-        Of a session that ended before anybody kept its events only the end is left to tell.
-        """
-        terminal, at_ms = ending
-        if terminal is None or stream.total:
-            return stream
-        session_id = stream.session_id
-        remnant = EventStream(self.epoch, 1, session_id, is_remnant=True)
-        remnant.push(("finished", session_id, at_ms, {"phase": terminal.phase, "state": terminal}))
-        remnant.close()
-        return remnant
-
-    def list_sessions(self) -> Reply[Any]:
-        """Rows of all sessions."""
-        return self.run(lambda reply: self.services.store.list(tree.settled(reply)))
+    def list_sessions(self, page: Page = ALL) -> Reply[Any]:
+        """Rows of sessions."""
+        return self.run(lambda reply: self.services.store.list(tree.settled(reply), page))
 
     def tree(self) -> Reply[Any]:
         """The supervision tree as plain values."""
@@ -247,11 +218,11 @@ class Core:
 
     def fork(self, session_id: str, at: int) -> Reply[Any]:
         """A new session from a point of an old one."""
-        return self.run(lambda reply: self.services.registry.fork(session_id, at, reply))
+        return self.run(lambda reply: time_travel.fork(self.services, session_id, at, new_id(), reply))
 
     def rehearse(self, session_id: str, code: str | None) -> Reply[Any]:
         """Run a journal again."""
-        return self.run(lambda reply: self.services.registry.rehearse(session_id, code, reply))
+        return self.run(lambda reply: time_travel.rehearse(self.services, session_id, code, reply))
 
     def export(self, session_id: str, path: Path) -> Reply[Any]:
         """Write a portable file."""

@@ -11,6 +11,7 @@ from typing import Any, Self, Unpack
 from moonward import observing, requests
 from moonward.actors.event_stream import Event, Number
 from moonward.actors.interaction import Accepted, Finished, Paused
+from moonward.actors.journal.store import Page, Rows
 from moonward.actors.limits import LimitFields, Limits
 from moonward.actors.messages import Look, Wait, WaitForEnd, Wake
 from moonward.actors.pending_filter import PendingFilter
@@ -20,6 +21,9 @@ from moonward.actors.rehearsal import Report
 from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import Core
 from moonward.supervisor.reply import Reply
+
+PAGE = 500
+"""Sessions that a listing reads at a time; arbitrary, a few milliseconds' worth."""
 
 Filter = PendingFilter | str | Mapping[str, Any] | None
 Usage = TokenUsage | Mapping[str, Any] | None
@@ -116,8 +120,7 @@ class Session:
 
     def events(self, since: Number | None = None) -> Iterator[Event]:
         """The session's events: those still kept (a thousand), then each as it comes, until the session ends."""
-        stream, known = self._core.open_stream(self._id)
-        return observing.read(self._core.checked_stream(stream, self._core.wait(known)), since)
+        return observing.read(self._core.wait(self._core.stream(self._id)), since)
 
     def _ask(self, message: Any, timeout: Patience = None) -> Any:
         timeout_s = requests.timeout(timeout)
@@ -189,9 +192,14 @@ class Runtime:
         return session
 
     def sessions(self) -> Iterator[Session]:
-        """All sessions, oldest first; with a durable journal those of other hosts too."""
-        rows = self._core.wait(self._core.list_sessions())
-        return iter([Session(self._core, row.id) for row in rows])
+        """All sessions, oldest first; with a durable journal those of other hosts too. Read a few at a time."""
+        return self._sessions(self._core.wait(self._core.list_sessions(Page(limit=PAGE))))
+
+    def _sessions(self, rows: Rows) -> Iterator[Session]:
+        while rows:
+            for row in rows:
+                yield Session(self._core, row.id)
+            rows = self._core.wait(self._core.list_sessions(Page(rows[-1].num, PAGE)))
 
     def feed(
         self,

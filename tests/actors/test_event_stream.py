@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from moonward.actors.errors import SettingsError
 from moonward.actors.event_stream import EventStream
+from moonward.actors.event_streams import EventStreams
 from moonward.observing import begin, read
 
 
@@ -65,3 +66,43 @@ def test_a_closed_stream_ends_its_readers() -> None:
     stream = filled(2)
     stream.close()
     assert len(list(read(stream, ("e", 1)))) == 1
+
+
+def test_a_stream_may_go_on_from_events_that_are_gone() -> None:
+    stream = EventStream("e", 3, "s", 7)
+    for n in range(5):
+        stream.push(("log", "s", n, {"n": n}))
+    events, newest = stream.read(0)
+    assert [(event.number[1], event.data.get("n")) for event in events[1:]] == [(10, 2), (11, 3), (12, 4)]
+    assert events[0].data == {"count": 9}
+    assert newest == 12
+    assert stream.read(10)[0][0].data == {"n": 3}
+
+
+def test_an_observer_that_breaks_is_nobody_elses_affair() -> None:
+    stream, heard = EventStream("e", 3), []
+    stream.when_more(0, lambda: heard.append(1 // 0))
+    stream.when_more(0, lambda: heard.append("heard"))
+    stream.push(("log", "s", 0, {}))
+    assert heard == ["heard"]
+    stream.when_more(1, lambda: heard.append(1 // 0))
+    stream.close()
+
+
+def test_a_stream_that_rests_is_the_same_while_anybody_holds_it() -> None:
+    streams = EventStreams("e", 3)
+    held = streams.hold("s")
+    held.push(("log", "s", 0, {}))
+    assert streams.find("s") is held
+    assert streams.rest("s") == 1
+    assert streams.find("s") is None
+    assert streams.borrow("s") is held
+    assert streams.hold("s") is held
+    assert streams.rest("s") == 1
+    del held
+    again = streams.hold("s", 1)
+    again.push(("log", "s", 0, {}))
+    assert again.read(1)[0][0].number == ("e", 2)
+    streams.drop("s")
+    assert again.closed
+    assert streams.rest("none") == 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from moonward.actors.errors import JournalError
 from moonward.actors.journal.entries import Answered
 from moonward.actors.outbox import Outbox
@@ -21,6 +23,9 @@ class SlowStore:
 
     def hurry(self) -> None:
         self.hurried += 1
+
+    def follow(self, session_id: str, told: Any) -> None:
+        self.waiting.append(told)
 
     def commit(self, error: BaseException | None = None) -> None:
         self.waiting.pop(0)(error)
@@ -63,7 +68,7 @@ def test_a_failed_commit_is_told_to_every_action_and_once_to_the_session() -> No
     outbox.then(lambda: seen.append("never"), lambda error: seen.append("told too"))
     store.commit(JournalError("disk full"))
     store.commit(JournalError("disk full"))
-    assert seen == ["told", "told too", "failed: disk full"]
+    assert seen == ["failed: disk full", "told", "told too"]
 
 
 def test_after_a_failure_the_outbox_goes_on() -> None:
@@ -86,3 +91,27 @@ def test_the_store_is_hurried_only_when_somebody_waits() -> None:
     assert store.hurried == 1
     store.commit()
     assert seen == ["now", "an event", "a reply"]
+
+
+def test_nothing_is_shown_before_what_was_there_at_first_is_durable() -> None:
+    store, outbox, seen = made()
+    assert outbox.is_begun
+    outbox.follow()
+    outbox.then(lambda: seen.append("first"))
+    assert not outbox.is_begun
+    assert not seen
+    store.commit()
+    assert outbox.is_begun
+    assert seen == ["first"]
+
+
+def test_an_action_that_raises_keeps_no_other_from_being_run() -> None:
+    store, outbox, seen = made()
+    outbox.append(ENTRY, "paused")
+    outbox.then(lambda: seen.append(1 // 0))  # type: ignore[arg-type]
+    outbox.then(lambda: seen.append("after it"))
+    with pytest.raises(ZeroDivisionError):
+        store.commit()
+    assert seen == ["after it"]
+    outbox.then(lambda: seen.append("later"))
+    assert seen == ["after it", "later"]

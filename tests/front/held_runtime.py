@@ -20,6 +20,7 @@ class HeldStore(MemoryStore):
         super().__init__()
         self.is_holding = False
         self._waiting: list[tuple[str, str | None, Told | None]] = []
+        self._followers: list[Told] = []
 
     def create(self, session_id: str, entry: Started, when_durable: Told | None = None) -> None:
         """See `Store`."""
@@ -45,6 +46,13 @@ class HeldStore(MemoryStore):
             lambda told: MemoryStore.append(self, session_id, entry, phase, told),
         )
 
+    def follow(self, session_id: str, told: Told) -> None:
+        """See `Store`."""
+        if session_id in {each for each, _, _ in self._waiting}:
+            self._followers.append(told)
+        else:
+            super().follow(session_id, told)
+
     def _put(
         self, session_id: str, before: str | None, told: Told | None, put: Callable[[Told | None], None]
     ) -> None:
@@ -58,9 +66,15 @@ class HeldStore(MemoryStore):
         """Everything is durable."""
         self.is_holding = False
         waiting, self._waiting = self._waiting, []
+        self._tell_followers(None)
         for _, _, told in waiting:
             if told is not None:
                 told(None)
+
+    def _tell_followers(self, error: BaseException | None) -> None:
+        followers, self._followers = self._followers, []
+        for told in followers:
+            told(error)
 
     def lose(self, error: BaseException) -> None:
         """The commit fails: what was not durable is gone, then those who wait are told."""
@@ -72,6 +86,7 @@ class HeldStore(MemoryStore):
             else:
                 self._held[session_id].entries.pop()
                 self._held[session_id].phase = before
+        self._tell_followers(error)
         for _, _, told in waiting:
             if told is not None:
                 told(error)

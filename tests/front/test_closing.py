@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def closed() -> tuple[moonward.Runtime, moonward.Session]:
 
 
 @pytest.fixture(scope="module")
-def given_up() -> tuple[moonward.Runtime, moonward.Session]:
+def given_up() -> Iterator[tuple[moonward.Runtime, moonward.Session]]:
     """A Runtime whose supervision tree gave up."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tree, "ROOT_INTENSITY", 0)
@@ -79,7 +79,8 @@ def given_up() -> tuple[moonward.Runtime, moonward.Session]:
     runtime.lose("reaper")
     while runtime._core._end is None:
         pass
-    return runtime, session
+    yield runtime, session
+    runtime.close()
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -31,7 +31,8 @@ def test_a_session_that_a_live_runtime_wanted_is_its_own(journal: str) -> None:
         session_id = first.start("return alc.llm('?')").id
         first.session(session_id).wait(WAIT_S)
     with moonward.Runtime(journal=journal) as heir, moonward.Runtime(journal=journal) as other:
-        assert isinstance(heir.session(session_id).wait(WAIT_S), moonward.Paused)
+        assert isinstance(heir.session(session_id).wait(WAIT_S), moonward.Paused)  # who looks takes nothing
+        heir.session(session_id).wake()
         with pytest.raises(moonward.SessionOwned, match="belongs to process"):
             other.feed(session_id, "yes", timeout=WAIT_S)
         assert other.session(session_id).snapshot()["phase"] == "paused"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 import moonward
+from moonward.actors import looking
 from moonward.actors.registry import Registry
-from moonward.actors.session_actor import SessionActor
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_a_caller_whose_message_ends_the_session_actor_is_told_to_try_again(
     session = runtime.start("return alc.llm('?')")
     event = session.wait(10)
     with monkeypatch.context() as broken:
-        broken.setattr(SessionActor, "_wait", raise_fault)
+        broken.setattr(looking, "wait", raise_fault)
         with pytest.raises(moonward.SessionRestarting):
             session.wait(10)
     assert session.wait(10) == event

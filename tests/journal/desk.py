@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,14 @@ class Client:
         self.loop.post(job)
         return self._wait(reply)
 
-    def ask(self, name: str, *args: Any) -> Any:
+    def ask(self, name: str, *args: Any, **more: Any) -> Any:
         """Call the method `name`, whose last parameter is `Done`; its outcome."""
         reply: Reply[Any] = Reply()
 
         def done(value: Any, error: BaseException | None) -> None:
             reply.fail(error) if error is not None else reply.complete(value)
 
-        self.here(getattr(self.store, name), *args, done)
+        self.here(partial(getattr(self.store, name), *args, done, **more))
         return self._wait(reply)
 
     def tell(self, name: str, *args: Any) -> None:

@@ -77,6 +77,25 @@ def test_a_failed_commit_takes_back_what_waits_before_it_is_told(
     assert client.ask("list")[0].phase == "paused"
 
 
+def test_a_follower_hears_of_a_failure_before_anyone_else(client: Client, other: sqlite3.Connection) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    heard: list[str] = []
+    last: Reply[None] = Reply()
+
+    def follow() -> None:
+        for number in range(3):
+            client.store.append("s-1", called(number), "running", lambda error: heard.append("append"))
+        client.store.follow(
+            "s-1", lambda error: heard.append(f"{type(error).__name__} {len(client.store.read('s-1'))}")
+        )
+        client.store.append("s-1", called(4), "running", told(last))
+
+    client.here(follow)
+    assert last.wait(10)
+    other.execute("ROLLBACK")
+    assert heard == ["JournalError 1", "append", "append", "append"]
+
+
 def test_a_failed_start_leaves_no_session(client: Client, other: sqlite3.Connection) -> None:
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(JournalError, match="is locked"):

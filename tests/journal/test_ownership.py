@@ -130,7 +130,7 @@ def test_epochs_are_never_used_twice(office: Office, tmp_path: Path) -> None:
     for number in range(3):
         client = office.sqlite(tmp_path / "j.db")
         client.create(started(f"s-{number}"))
-        seen.append(client.store._writer._epoch)
+        seen.append(client.store._writer.epoch)
         client.close()
     assert seen == sorted(set(seen))
 
@@ -151,6 +151,20 @@ def test_locks_of_one_process_exclude_each_other(tmp_path: Path) -> None:
     second.hold(3)
     second.close()
     assert living(path, {3}) == set()
+
+
+def test_a_host_whose_file_of_hosts_was_removed_is_seen_again(tmp_path: Path) -> None:
+    path = tmp_path / "hosts"
+    first = HostLock(str(path))
+    first.hold(3)
+    path.unlink()
+    second = HostLock(str(path))
+    second.hold(4)
+    assert not second.is_alive(3)
+    assert first.is_alive(4)
+    assert second.is_alive(3)
+    first.close()
+    second.close()
 
 
 def test_no_file_of_hosts_means_that_nobody_lives(tmp_path: Path) -> None:

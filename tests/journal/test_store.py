@@ -14,7 +14,7 @@ import pytest
 from moonward.actors.errors import JournalError, RuntimeClosed, SessionNotFound
 from moonward.actors.journal.entries import Answered, Batch, Called, Ended
 from moonward.actors.journal.memory_store import MemoryStore
-from moonward.actors.journal.store import Note, SessionRow
+from moonward.actors.journal.store import Note, Page, SessionRow
 from moonward.actors.terminal import Completed
 from moonward.supervisor.reply import Reply
 
@@ -206,14 +206,54 @@ def test_sessions_are_listed_oldest_first(client: Client) -> None:
     client.append("s-b", called(1), "paused")
     client.append("s-a", ended(at_ms=9), "completed")
     assert client.ask("list") == [
-        SessionRow("s-b", "paused", 5, 7, True, "ucb", 3, owner_pid=os.getpid()),
-        SessionRow("s-a", "completed", 6, 9, False, None, 2, user="ann"),
+        SessionRow("s-b", "paused", 5, 7, True, "ucb", 3, None, os.getpid(), is_mine=True, num=1),
+        SessionRow("s-a", "completed", 6, 9, False, None, 2, user="ann", num=2),
     ]
 
 
 def test_preparing_takes_no_session(client: Client) -> None:
     client.tell("prepare")
     assert client.ask("list") == []
+
+
+def test_a_listing_is_read_by_pages_and_by_what_is_asked_for(client: Client) -> None:
+    for number in range(7):
+        client.create(started(f"s-{number}", at_ms=10 * number + 1))
+        if number % 2:
+            client.append(f"s-{number}", ended(at_ms=10 * number + 5), "completed")
+
+    def listed(page: Page) -> list[str]:
+        return [row.id for row in client.ask("list", page=page)]
+
+    first = client.ask("list", page=Page(limit=3))
+    assert [row.id for row in first] == ["s-0", "s-1", "s-2"]
+    assert listed(Page(first[-1].num, 3)) == ["s-3", "s-4", "s-5"]
+    assert listed(Page(first[-1].num + 3, 3)) == ["s-6"]
+    assert listed(Page(phases=("completed",))) == ["s-1", "s-3", "s-5"]
+    assert listed(Page(phases=("running",), limit=2)) == ["s-0", "s-2"]
+    assert listed(Page(before_ms=20)) == ["s-0", "s-1"]
+    assert listed(Page(since_ms=55)) == ["s-5", "s-6"]
+    assert listed(Page(phases=("running", "completed"), since_ms=20, before_ms=36)) == ["s-2", "s-3"]
+    assert listed(Page(limit=0)) == []
+
+
+def test_a_follower_hears_when_everything_is_durable(client: Client) -> None:
+    told_: list[tuple[BaseException | None, int]] = []
+    last: Reply[None] = Reply()
+
+    def follow() -> None:
+        client.store.create("s-1", started("s-1"))
+        client.store.append("s-1", called(1), "running")
+        client.store.follow("s-1", lambda error: told_.append((error, len(client.store.read("s-1")))))
+        client.store.append("s-1", called(2), "running", told(last))
+
+    client.here(follow)
+    assert last.wait(10)
+    assert told_ == [(None, 2 if not client.store.is_durable else 3)]
+    client.here(client.store.follow, "s-1", lambda error: told_.append((error, 0)))
+    assert told_[-1] == (None, 0)
+    with pytest.raises(SessionNotFound):
+        client.here(client.store.follow, "s-none", print)
 
 
 def test_an_empty_store_lists_nothing_and_adopts_nothing(client: Client) -> None:

@@ -140,12 +140,7 @@ class Desk:
 
     async def stream(self, session_id: str) -> EventStream:
         """The events of a session that exists."""
-        services = self.core.services
-
-        def find(reply: Reply[Any]) -> None:
-            reply.complete(services.stream_of(session_id))
-
-        stream: EventStream = await outcome(self.core, self.core.run(find))
+        stream: EventStream = await outcome(self.core, self.core.stream(session_id))
         return stream
 
     async def check(self, guest: Guest, session_id: str) -> Started:
