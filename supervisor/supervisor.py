@@ -41,9 +41,9 @@ from moonward.supervisor.slot import Slot
 from moonward.supervisor.strategy import Strategy, concerned, kept_after_stop, stop_order, wants_restart
 from moonward.supervisor.supervising_actor import SupervisingActor, own_loop
 
-RESERVE = 0.05
-"""Share of a stop's timeout that is kept for each child still to be asked, so that one that hangs does not use up
-the time of all others. Arbitrary."""
+RESERVE, MOST_RESERVE = 0.05, 0.5
+"""Share of a stop's timeout that is kept for each child still to be asked, and for all of them together, so that one
+that hangs does not use up the time of all others. Arbitrary."""
 
 
 class Supervisor(SupervisingActor):
@@ -349,12 +349,16 @@ class Supervisor(SupervisingActor):
         waiting = len(self._slots)
         for child_id in stop_order(self._slots):
             waiting -= 1
-            share_s = stop_share(begun_s, self._deadline_s, waiting)
+            share_s = stop_share(begun_s, self.loop.clock(), self._deadline_s, waiting)
             yield partial(self._slots[child_id].stop, deadline_s=share_s)
 
 
-def stop_share(begun_s: float, deadline_s: float, waiting: int) -> float:
-    """Until when a child may take to end, if `waiting` others have yet to be asked before `deadline_s`."""
+def stop_share(begun_s: float, now_s: float, deadline_s: float, waiting: int) -> float:
+    """Until when a child may take to end, if `waiting` others have yet to be asked before `deadline_s`.
+
+    What is kept for those others is theirs in equal parts, once ones that hang have used up the rest.
+    """
     if deadline_s == float("inf"):
         return deadline_s
-    return deadline_s - (deadline_s - begun_s) * min(0.5, RESERVE * waiting)
+    share_s = deadline_s - (deadline_s - begun_s) * min(MOST_RESERVE, RESERVE * waiting)
+    return share_s if share_s > now_s else now_s + (deadline_s - now_s) / (waiting + 1)

@@ -28,7 +28,8 @@ class Place:
     state: str = "stopped"
     attempt: int = 0
     since_s: float = 0.0
-    due_s: float = 0.0
+    due: tuple[float, int] = (0.0, 0)
+    """When its restart is due, and which one that is: of two at the same time, the one charged first comes first."""
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Model:
     intensity: int
     period_s: float
     now_s: float = 0.0
+    charged: int = 0
     places: list[Place] = field(default_factory=list)
     past: list[float] = field(default_factory=list)
     failing: dict[str, int] = field(default_factory=dict)
@@ -90,7 +92,8 @@ class Model:
         if at_once and wait_s == 0.0:
             self.attempt(place)
         else:
-            place.due_s = self.now_s + wait_s
+            self.charged += 1
+            place.due = (self.now_s + wait_s, self.charged)
 
     def group(self, place: Place) -> list[Place]:
         if self.strategy is Strategy.ONE_FOR_ONE:
@@ -117,11 +120,11 @@ class Model:
     def advance(self, seconds: float) -> None:
         until_s = self.now_s + seconds
         while not self.gave_up:
-            due = [place for place in self.places if place.state == "restarting" and place.due_s <= until_s]
+            due = [place for place in self.places if place.state == "restarting" and place.due[0] <= until_s]
             if not due:
                 break
-            first = min(due, key=lambda place: place.due_s)
-            self.now_s = max(self.now_s, first.due_s)
+            first = min(due, key=lambda place: place.due)
+            self.now_s = max(self.now_s, first.due[0])
             self.attempt(first)
         self.now_s = until_s
 

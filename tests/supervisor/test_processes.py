@@ -9,7 +9,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -18,6 +21,7 @@ import pytest
 
 from moonward.supervisor import (
     ChildSpec,
+    DynamicSupervisor,
     EventKind,
     ExitKind,
     Loop,
@@ -176,6 +180,43 @@ def test_deaf_spinning_and_stopped_processes_do_not_delay_a_shutdown() -> None:
     assert monotonic() - begun_s < timeout_s + 1.0
     assert not any(is_alive(child.pid) for child in children)
     assert watch.exit_of("stopped and deaf") == (ExitKind.KILLED, "SIGKILL")
+
+
+FIFTY = [SLEEPING] * 38 + [DEAF] * 4 + [SPINNING] * 2 + [SLEEPING] * 3 + [DEAF] * 3
+"""The last six of them are stopped too."""
+
+
+@pytest.mark.parametrize("kind", ["static", "dynamic"])
+def test_a_dozen_that_will_not_end_among_fifty_do_not_delay_a_shutdown(kind: str) -> None:
+    """Over within T + 1 s, whether one is asked after the other or all at once; the well-behaved are not killed."""
+    timeout_s = 1.0
+    events: list[SupervisionEvent] = []
+    template = ChildSpec(
+        "any", lambda argv: ProcessChild(argv, says_ready=True), Restart.TEMPORARY, start_timeout_s=WAIT_S
+    )
+    supervisor: Supervisor | DynamicSupervisor
+    if kind == "static":
+        supervisor = Supervisor.start(on_event=events.append)
+        replies = [
+            supervisor.start_child(replace(template, id=f"c{number}", start=partial(template.start, argv)))
+            for number, argv in enumerate(FIFTY)
+        ]
+    else:
+        supervisor = DynamicSupervisor.start(template, on_event=events.append)
+        replies = [supervisor.start_child(f"c{number}", argv) for number, argv in enumerate(FIFTY)]
+    assert all(reply.wait(WAIT_S) for reply in replies)
+    children = [reply.result() for reply in replies]
+    for child in children[-6:]:
+        assert isinstance(child, ProcessChild)
+        stop_now(child)
+    begun_s = monotonic()
+    assert supervisor.stop(timeout_s)
+    assert monotonic() - begun_s < timeout_s + 1.0
+    assert not any(is_alive(child.pid) for child in children if isinstance(child, ProcessChild))
+    ends = {event.child: event.reason for event in events if event.kind is EventKind.EXITED}
+    kinds = Counter(reason.kind for reason in ends.values() if reason is not None)
+    assert kinds[ExitKind.KILLED] == 9
+    assert kinds[ExitKind.SHUTDOWN] == 41
 
 
 def test_a_stopped_process_hears_that_it_is_asked_to_end(watch: Watch) -> None:
