@@ -2,16 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from moonward.actors.event_stream import EventStream
+from moonward.servers.progress import telling_progress
+
 from .inside import ERAS, answering, call, client, run
 
-pytestmark = pytest.mark.parametrize("era", ERAS)
+each_era = pytest.mark.parametrize("era", ERAS)
 
 Report = tuple[float, float | None, str | None]
+
+
+class SlowHost:
+    """A host that takes what it is told when it is let to."""
+
+    def __init__(self) -> None:
+        self.heard: list[float] = []
+        self.may_hear = asyncio.Event()
+
+    async def tell_progress(self, progress: float, total: float | None, message: str | None) -> None:
+        await self.may_hear.wait()
+        self.heard.append(progress)
+
+
+def test_a_slow_host_is_told_everything_before_the_call_ends() -> None:
+    async def test() -> None:
+        stream, host = EventStream("e", 100, "s-1"), SlowHost()
+
+        def report(step: int) -> None:
+            stream.push(("progress", "s-1", 0, {"step": step, "total": 3, "message": None}))
+
+        async def the_call() -> None:
+            async with telling_progress(host, stream, 1):  # type: ignore[arg-type]
+                report(2)
+                await asyncio.sleep(0)
+                report(3)
+
+        report(1)
+        call_ = asyncio.create_task(the_call())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not call_.done()
+        host.may_hear.set()
+        await call_
+        assert host.heard == [2, 3]
+
+    run(test)
+
+
+def test_a_call_that_is_given_up_stops_telling() -> None:
+    async def test() -> None:
+        stream, host = EventStream("e", 100, "s-1"), SlowHost()
+
+        async def the_call() -> None:
+            async with telling_progress(host, stream, 0):  # type: ignore[arg-type]
+                stream.push(("progress", "s-1", 0, {"step": 1, "total": 3, "message": None}))
+                await asyncio.Event().wait()
+
+        call_ = asyncio.create_task(the_call())
+        for _ in range(10):
+            await asyncio.sleep(0)
+        call_.cancel()
+        await asyncio.wait([call_])
+        host.may_hear.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert host.heard == []
+        assert len(asyncio.all_tasks()) <= 2
+
+    run(test)
 
 
 class Listener:
@@ -24,6 +88,7 @@ class Listener:
         self.heard.append((progress, total, message))
 
 
+@each_era
 def test_each_step_is_told_before_the_result_to_the_call_that_it_happened_in(
     era: str, tmp_path: Path
 ) -> None:
@@ -42,6 +107,7 @@ def test_each_step_is_told_before_the_result_to_the_call_that_it_happened_in(
     run(test)
 
 
+@each_era
 def test_progress_always_grows_whatever_the_script_counts(era: str, tmp_path: Path) -> None:
     code = "for round = 1, 2 do for step = 1, 3 do alc.progress(step, 3, round .. '/' .. step) end end"
 
@@ -58,6 +124,7 @@ def test_progress_always_grows_whatever_the_script_counts(era: str, tmp_path: Pa
     run(test)
 
 
+@each_era
 def test_progress_is_told_while_the_hosts_model_answers(era: str, tmp_path: Path) -> None:
     code = "for i = 1, 4 do alc.progress(i, 4, alc.llm('q')) end"
 
@@ -70,6 +137,7 @@ def test_progress_is_told_while_the_hosts_model_answers(era: str, tmp_path: Path
     run(test)
 
 
+@each_era
 def test_odd_progress_does_no_harm(era: str, tmp_path: Path) -> None:
     code: Any = "alc.progress(0, 0) alc.progress(-5, 1e300, ('x'):rep(100)) return 'ok'"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .inside import ECHO, ERAS, call, client, run
+from moonward.actors.journal.sqlite_file import INDEX_BITS
+
+from .inside import ECHO, ERAS, call, client, refusal, run
 
 pytestmark = pytest.mark.parametrize("era", ERAS)
 
@@ -99,5 +102,28 @@ def test_totals_are_by_strategy_and_by_time(era: str, tmp_path: Path) -> None:
             only = await call(host, "alc_stats", strategy="asker")
             assert set(only["strategies"]) == {"asker"}
             assert (await call(host, "alc_stats", days=0))["total_sessions"] == 0
+
+    run(test)
+
+
+def test_a_session_that_cannot_be_read_does_not_hide_the_others(era: str, tmp_path: Path) -> None:
+    async def test() -> None:
+        async with client(tmp_path, era, **durable(tmp_path)) as host:
+            ids = [await finish(host, await call(host, "alc_run", code=ECHO)) for _ in range(2)]
+            waiting = [(await call(host, "alc_run", code=ECHO))["session_id"] for _ in range(2)]
+        with sqlite3.connect(tmp_path / "journal.db") as journal:
+            for session_id in (ids[0], waiting[0]):
+                (num,) = journal.execute("SELECT num FROM sessions WHERE id=?", (session_id,)).fetchone()
+                journal.execute("DELETE FROM entries WHERE id=?", (num << INDEX_BITS | 1,))
+        journal.close()
+        async with client(tmp_path, era, **durable(tmp_path)) as host:
+            broken, whole = (await call(host, "alc_log_view"))["sessions"]
+            assert (broken["session_id"], whole["session_id"]) == tuple(ids)
+            assert "entries" in broken["error"]
+            assert (await call(host, "alc_stats"))["total_sessions"] == 1
+            shown = (await call(host, "alc_status"))["sessions"]
+            assert [each["session_id"] for each in shown] == waiting
+            assert ["error" in each for each in shown] == [True, False]
+            assert "entries" in await refusal(host, "alc_result", session_id=ids[0])
 
     run(test)

@@ -189,6 +189,12 @@ def gone(pids: set[int]) -> bool:
             os.close(fd)
 
 
+def is_tidy(tmp_path: Path) -> bool:
+    """Whether the journal was closed in order: its log is in its file."""
+    data = tmp_path / "home" / "moonward"
+    return (data / "journal.db").exists() and not (data / "journal.db-wal").exists()
+
+
 MOMENTS = {
     "before a greeting": lambda host: None,
     "in the middle of a line": lambda host: host.input.write(b'{"jsonrpc": "2.0", "id": 7, "meth'),
@@ -232,6 +238,7 @@ def test_a_host_may_leave_at_any_moment_and_nothing_is_left(tmp_path: Path, mome
         assert host.hang_up() == 0
         assert gone(below)
         assert "Traceback" not in host.errors()
+        assert is_tidy(tmp_path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -246,6 +253,7 @@ def test_a_signal_ends_the_server_and_leaves_the_sessions(tmp_path: Path, number
         assert host.process.wait(10) == -number
         assert gone(below)
         assert "Traceback" not in host.errors()
+        assert is_tidy(tmp_path)
     if number != signal.SIGTERM:
         return
     with RawHost(tmp_path / "home") as host:

@@ -73,9 +73,7 @@ class McpServer:
             on_get_prompt=self._get_prompt,
             on_completion=self._complete,
         )
-        security = RequestStateSecurity(
-            keys=[state_key], ttl=STATE_TTL_S, bind_principal=lambda context: guest_of(context).name
-        )
+        security = RequestStateSecurity(keys=[state_key], ttl=STATE_TTL_S)
         self.server.middleware.append(RequestStateBoundary(security, default_audience=NAME))
 
     def _input_schema(self, name: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from moonward.actors.errors import SessionNotFound, SettingsError
+from moonward.actors.errors import JournalError, SessionNotFound, SettingsError
 from moonward.actors.journal.store import Note, SessionRow
 from moonward.actors.session_state import Instant, SessionState
 from moonward.servers.answering import Result
@@ -146,7 +146,10 @@ class RecordTools:
             name = row.strategy or UNKNOWN
             if row.last_ms < since_ms or strategy not in (None, name):
                 continue
-            figures = await self._figures_of(row)
+            try:
+                figures = await self._figures_of(row)
+            except JournalError:  # what cannot be read cannot be counted
+                continue
             if figures is not None:
                 count += 1
                 _add(totals.setdefault(name, {}), row.phase, figures.stats)
@@ -154,9 +157,13 @@ class RecordTools:
 
     async def _list(self, call: ToolCall, limit: int) -> Result:
         rows = sorted(await self._ended(call), key=lambda row: row.last_ms)
-        sessions = []
+        sessions: list[dict[str, Any]] = []
         for row in rows[-limit:] if limit else []:
-            figures = await self._figures_of(row)
+            try:
+                figures = await self._figures_of(row)
+            except JournalError as error:  # one that cannot be read must not hide the others
+                sessions.append({"session_id": row.id, "phase": row.phase, "error": str(error)})
+                continue
             if figures is None:
                 continue
             sessions.append(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from moonward.actors.errors import AmbiguousQuery, SessionNotFound, SettingsError
+from moonward.actors.errors import AmbiguousQuery, JournalError, SessionNotFound, SettingsError
 from moonward.actors.host.packages import find_module
 from moonward.actors.pending_filter import PRESETS, PendingFilter, json_type
 from moonward.actors.query import QueryResponse, TokenUsage
@@ -217,8 +217,7 @@ class SessionTools:
 
     async def run(self, call: ToolCall) -> Result:
         """`alc_run`."""
-        retry = call.host.retry()
-        if retry is not None:
+        if call.host.retry() is not None:
             return await self._resume(call)
         given = call.arguments
         code, code_file = given.string("code"), given.string("code_file")
@@ -249,12 +248,9 @@ class SessionTools:
 
     async def go_on(self, call: ToolCall) -> Result:
         """`alc_continue`."""
-        session_id = call.arguments.name("session_id")
-        retry = call.host.retry()
-        if retry is not None:
-            if retry.session_id != session_id:
-                raise SettingsError("requestState belongs to another session")
+        if call.host.retry() is not None:
             return await self._resume(call)
+        session_id = call.arguments.name("session_id")
         await self._desk.check(call.guest, session_id)
         responses = _responses(call.arguments)
         async with self._shown(call, session_id):
@@ -274,9 +270,9 @@ class SessionTools:
 
     async def result(self, call: ToolCall) -> Result:
         """`alc_result`."""
-        session_id = call.arguments.name("session_id")
         if call.host.retry() is not None:
             return await self._resume(call)
+        session_id = call.arguments.name("session_id")
         await self._desk.check(call.guest, session_id)
         async with self._shown(call, session_id):
             return await settle(self._desk, call.host, session_id, await self._desk.wait(session_id))
@@ -307,6 +303,8 @@ class SessionTools:
                 shot = await self._desk.snapshot(row.id, filter_, history)
             except SessionNotFound:  # it has gone meanwhile
                 continue
+            except JournalError as error:  # one that cannot be read must not hide the others
+                shot = {"state": row.phase, "phase": row.phase, "error": str(error)}
             if shot["state"] != "terminal":
                 shots.append(_named(shot, row.id, row.strategy))
         if len(active) > MAX_LISTED:
