@@ -120,6 +120,22 @@ def test_what_the_host_leaves_unanswered_comes_back_as_a_question(tmp_path: Path
     run(test)
 
 
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("answer", ["\ud800", "x" * 5000])
+def test_an_answer_that_cannot_be_taken_comes_back_as_a_question(
+    era: str, tmp_path: Path, answer: str
+) -> None:
+    async def test() -> None:
+        limits = {"max_frame_bytes": 4096, "max_result_bytes": 1024, "max_query_bytes": 1024}
+        async with client(tmp_path, era, sampler=answering({"b": answer}), limits=limits) as host:
+            asked = await call(host, "alc_run", code=BATCH)
+            assert (asked["status"], asked["query_id"]) == ("needs_response", "q-1")
+            done = await call(host, "alc_continue", session_id=asked["session_id"], response="by hand")
+            assert done["result"] == ["re: a", "by hand", "re: c"]
+
+    run(test)
+
+
 def test_a_session_that_is_ended_meanwhile_ends_the_call_that_samples(tmp_path: Path) -> None:
     never = asyncio.Event()
 
@@ -223,7 +239,8 @@ def test_a_forged_state_is_refused(tmp_path: Path) -> None:
         async with client(tmp_path, MODERN, sampler=answering({})) as host:
             first = await begin(host, **TWO)
             assert first.request_state is not None
-            assert "session" not in first.request_state
+            (key,) = first.input_requests or ()
+            assert key.partition("/")[0] not in first.request_state
             for state in ('{"session_id":"s-1","pause":0}', first.request_state[:-4] + "AAAA", ""):
                 forged = first.model_copy(update={"request_state": state})
                 with pytest.raises(MCPError, match="Invalid or expired requestState"):

@@ -412,7 +412,7 @@ def test_a_signal_answers_those_who_wait_and_leaves_the_sessions(tmp_path: Path)
                 await until(both)
                 below = descendants(web.process.pid)
                 web.process.terminate()
-                assert await waiting == "the Runtime was closed"
+                assert (await waiting).startswith("the Runtime was closed (session s-")
                 assert await asyncio.to_thread(web.process.wait, 10) == -15
                 assert gone(below)
             sessions.append(asked["session_id"])

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import mcp_types as types
 
-from moonward.actors.errors import FeedError, TransitionError
+from moonward.actors.errors import FeedError, SettingsError, TransitionError
 from moonward.actors.interaction import Accepted, Finished, Paused
 from moonward.actors.query import LlmQuery, QueryResponse
 from moonward.servers.desk import Desk
@@ -44,12 +44,10 @@ async def resume(desk: Desk, host: HostLink, retry: Retry) -> Result:
     session_id = retry.session_id
     standing = await desk.standing(session_id)
     if standing.pause_no == retry.pause_no and standing.pending:
-        answers = _answers(session_id, standing.pending, retry)
-        event: Event | None = await _feed(desk, session_id, answers) if answers else None
-        if len(answers) < len(standing.pending):
+        texts = _texts(session_id, standing.pending, retry)
+        taken = [await _feed(desk, session_id, query_id, text) for query_id, text in texts]
+        if len(texts) < len(standing.pending) or not all(taken):
             return _told(desk, session_id, await desk.wait(session_id))
-        if event is not None:
-            return await settle(desk, host, session_id, event)
     return await settle(desk, host, session_id, await desk.wait(session_id))
 
 
@@ -70,13 +68,10 @@ async def _request(desk: Desk, session_id: str, event: Event) -> Result:
     return _told(desk, session_id, event)
 
 
-def _answers(session_id: str, pending: tuple[LlmQuery, ...], retry: Retry) -> list[QueryResponse]:
-    answers = []
-    for query in pending:
-        text = text_of(retry.answers.get(request_key(session_id, query)))
-        if text is not None:
-            answers.append(QueryResponse(query.id, text))
-    return answers
+def _texts(session_id: str, pending: tuple[LlmQuery, ...], retry: Retry) -> list[tuple[str, str]]:
+    """Which queries have answers, and these."""
+    answers = [(query.id, text_of(retry.answers.get(request_key(session_id, query)))) for query in pending]
+    return [(query_id, text) for query_id, text in answers if text is not None]
 
 
 async def _sample_all(desk: Desk, host: HostLink, session_id: str, queries: tuple[LlmQuery, ...]) -> bool:
@@ -86,12 +81,11 @@ async def _sample_all(desk: Desk, host: HostLink, session_id: str, queries: tupl
 
     async def answer(query: LlmQuery) -> None:
         text = await host.sample(query)
-        if text is not None:
-            try:
-                await _feed(desk, session_id, [QueryResponse(query.id, text)])
-            except MoonwardError as error:
-                errors.append(error)
-            answered.add(query.id)
+        try:
+            if text is not None and await _feed(desk, session_id, query.id, text):
+                answered.add(query.id)
+        except MoonwardError as error:
+            errors.append(error)
 
     async def answer_all() -> None:
         async with anyio.create_task_group() as group:
@@ -111,9 +105,15 @@ async def _sample_all(desk: Desk, host: HostLink, session_id: str, queries: tupl
     return len(answered) == len(queries)
 
 
-async def _feed(desk: Desk, session_id: str, answers: list[QueryResponse]) -> Event | None:
-    """Feed answers; None if somebody else was faster, or the session has ended."""
+async def _feed(desk: Desk, session_id: str, query_id: str, text: str) -> bool:
+    """Feed an answer; False if it is none that could be taken (too long, no valid text).
+
+    Where somebody else was faster, or the session has ended, there is nothing more to ask for.
+    """
     try:
-        return await desk.feed(session_id, answers)
+        await desk.feed(session_id, [QueryResponse(query_id, text)])
+    except SettingsError:
+        return False
     except (FeedError, TransitionError):
-        return None
+        pass
+    return True

@@ -94,9 +94,8 @@ class Desk:
 
     async def feed(self, session_id: str, responses: Iterable[QueryResponse]) -> Accepted | Paused | Finished:
         """Answer queries, all or none. Without a query id: the sole pending one, unless nobody may have seen it."""
-        message = requests.feed_batch(responses)
-        if session_id in self._in_doubt:
-            message.shown = self._seen.get(session_id, frozenset())
+        seen = self._seen.get(session_id, frozenset()) if session_id in self._in_doubt else None
+        message = requests.feed_batch(responses, seen)
         event: Accepted | Paused | Finished = await self._ask(session_id, message)
         return event
 

@@ -15,6 +15,7 @@ from moonward.servers.arguments import Arguments
 from moonward.servers.desk import MAX_LISTED, Desk, is_active
 from moonward.servers.progress import telling_progress
 from moonward.servers.tool import Tool, ToolCall, an_object, output, text, truth
+from moonward.supervisor.errors import MoonwardError
 
 SESSION_ID: Final = text("The session's id (`s-…`), from the result of alc_run or alc_advice.")
 
@@ -316,8 +317,11 @@ class SessionTools:
         return await self._desk.in_thread(call.guest.package_folders, root or None)
 
     async def _begun(self, call: ToolCall, session_id: str) -> Result:
-        async with self._shown(call, session_id, after=0):
-            return await settle(self._desk, call.host, session_id, await self._desk.wait(session_id))
+        try:
+            async with self._shown(call, session_id, after=0):
+                return await settle(self._desk, call.host, session_id, await self._desk.wait(session_id))
+        except MoonwardError as error:  # the session is there all the same, and this is how it is found
+            raise SettingsError(f"{error} (session {session_id} was begun)") from error
 
     async def _resume(self, call: ToolCall) -> Result:
         retry = call.host.retry()
