@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 
@@ -41,3 +43,17 @@ def test_a_wrong_option_is_wrong_usage(arguments: str, why: str, capsys: pytest.
     told = capsys.readouterr()
     assert why in told.err
     assert told.out == ""
+
+
+def test_whoever_starts_it_at_a_terminal_is_told_that_hosts_do_so() -> None:
+    terminal, keyboard = pty.openpty()
+    command = [sys.executable, "-P", "-m", "moonward", "mcp", "--journal", "memory:"]
+    server = subprocess.Popen(
+        command, stdin=keyboard, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    os.close(keyboard)
+    assert server.stderr is not None
+    assert "an MCP host starts this" in server.stderr.readline()
+    os.close(terminal)  # the line goes dead
+    output, _ = server.communicate(timeout=50)
+    assert output == ""

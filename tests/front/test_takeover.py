@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 
 import pytest
 
 import moonward
+from moonward.testing.leftovers import nothing_left_behind
 
 WAIT_S = 20.0
 
@@ -39,9 +39,6 @@ def test_a_session_that_a_live_runtime_wanted_is_its_own(journal: str) -> None:
 
 
 def test_a_journal_that_cannot_be_written_is_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(moonward.JournalError, match="cannot be made"):
-        moonward.Runtime(journal=f"sqlite:///{tmp_path / 'nowhere' / 'journal.db'}")
-    for thread in threading.enumerate():
-        if thread.name.startswith("moonward"):
-            thread.join(WAIT_S)
-            assert not thread.is_alive()
+    with nothing_left_behind():
+        with pytest.raises(moonward.JournalError, match="cannot be made"):
+            moonward.Runtime(journal=f"sqlite:///{tmp_path / 'nowhere' / 'journal.db'}")

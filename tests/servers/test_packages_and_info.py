@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ def repository(folder: Path) -> str:
 
 def test_a_package_is_installed_listed_run_and_removed(era: str, tmp_path: Path) -> None:
     source = package(tmp_path / "src" / "mine")
+    definitions = tmp_path / "types" / "alc.d.lua"
 
     async def test() -> None:
         home = tmp_path / "packages"
@@ -40,7 +42,8 @@ def test_a_package_is_installed_listed_run_and_removed(era: str, tmp_path: Path)
             assert (await call(host, "alc_pkg_list"))["packages"] == []
             done = await call(host, "alc_pkg_install", url=str(source))
             assert (done["installed"], done["skipped"]) == (["mine"], [])
-            assert "types_path" not in done
+            assert done["types_path"] == str(definitions)
+            assert definitions.read_text().startswith("---@meta")
             listed = await call(host, "alc_pkg_list")
             assert listed["packages"] == [
                 {
@@ -85,16 +88,25 @@ def test_from_a_directory_packages_are_replaced_and_from_git_skipped_unless_forc
     run(test)
 
 
-def test_an_installation_says_where_editors_find_the_definitions(era: str, tmp_path: Path) -> None:
+def test_definitions_that_are_there_stay_and_a_place_that_cannot_be_written_is_no_matter(
+    era: str, tmp_path: Path
+) -> None:
     source = package(tmp_path / "src" / "mine")
-    (tmp_path / "types").mkdir()
-    (tmp_path / "types" / "alc.d.lua").touch()
+    definitions = tmp_path / "types" / "alc.d.lua"
+    definitions.parent.mkdir()
+    definitions.write_text("-- mine")
 
     async def test() -> None:
         async with client(tmp_path, era) as host:
             done = await call(host, "alc_pkg_install", url=str(source), name="yours")
             assert done["installed"] == ["yours"]
-            assert done["types_path"] == str(tmp_path / "types" / "alc.d.lua")
+            assert done["types_path"] == str(definitions)
+            assert definitions.read_text() == "-- mine"
+            shutil.rmtree(tmp_path / "types")
+            (tmp_path / "types").touch()
+            done = await call(host, "alc_pkg_install", url=str(source))
+            assert done["installed"] == ["mine"]
+            assert "types_path" not in done
 
     run(test)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 
 from moonward.cli.exit_status import COMPLETED
 from moonward.cli.server import add_server_options, server_settings
@@ -24,6 +25,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     """Serve; returns the exit status."""
     settings = server_settings(arguments)
+    if sys.stdin.isatty():
+        print(
+            "moonward: an MCP host starts this and writes to its input; see `moonward mcp --help`",
+            file=sys.stderr,
+        )
     import asyncio
 
     from moonward.servers.over_stdio import serve_stdio

@@ -12,6 +12,7 @@ from moonward.actors.errors import SettingsError
 from moonward.actors.host.package_install import Installation, put_packages
 from moonward.actors.host.package_list import PackageInfo, list_packages, remove_package
 from moonward.actors.host.packages import home_packages, search_path
+from moonward.actors.library import library, luacats
 from moonward.servers.answering import Result
 from moonward.servers.desk import Desk
 from moonward.servers.session_tools import PROJECT_ROOT
@@ -130,10 +131,19 @@ class PackageTools:
             "skipped": done.skipped,
             "packages": [_shown(info, []) for info in done.installed],
         }
-        types = home_packages(self._environ).parent / TYPES
-        if types.is_file():
-            result["types_path"] = str(types)
-        return result
+        types = await self._desk.in_thread(self._definitions)
+        return result if types is None else result | {"types_path": types}
+
+    def _definitions(self) -> str | None:
+        """Where the definitions of `alc` are, written if they are not there; None if they cannot be."""
+        path = home_packages(self._environ).parent / TYPES
+        if not path.exists():
+            try:
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(luacats(library()), encoding="utf-8")
+            except OSError:  # packages do without
+                return None
+        return str(path)
 
     def _install(self, call: ToolCall, url: str, name: str | None, force: bool) -> Installation:
         source = call.guest.package_source(url)
