@@ -99,6 +99,9 @@ chaos: $(VENV)/dev-installed
 	@(cd tests && ../$(VENV)/bin/python -m chaos workers $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS))
 	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest -m "chaos or soak" --timeout=1800 $(PYTEST_ARGS)
 
+mutants: $(VENV)/dev-installed
+	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest tests/mutants $(PYTEST_ARGS)
+
 hostile: $(VENV)/dev-installed
 	$(VENV)/bin/python -P -m pytest -m hostile $(PYTEST_ARGS)
 

@@ -48,20 +48,18 @@ def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, Que
 
 
 def _checked(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, QueryResponse]]:
-    state = session.state
-    responses = message.responses
+    state, responses, shown = session.state, message.responses, message.shown
+    found: list[str | Repeat]
     if len(responses) > 1:
-        return list(zip(state.check_batch(responses), responses, strict=True))
-    only = responses[0]
-    found = state.check_feed(only.query_id, only.idempotency_key, only.response)
-    if (
-        only.query_id is None
-        and isinstance(found, str)
-        and message.shown is not None
-        and found not in message.shown
-    ):
-        raise AmbiguousQuery(1, ", but this handle has not been shown it")
-    return [(found, only)]
+        found = state.check_batch(responses)
+    else:
+        only = responses[0]
+        found = [state.check_feed(only.query_id, only.idempotency_key, only.response)]
+    if shown is not None:
+        for target, given in zip(found, responses, strict=True):
+            if given.query_id is None and isinstance(target, str) and target not in shown:
+                raise AmbiguousQuery(1, ", but this handle has not been shown it")
+    return list(zip(found, responses, strict=True))
 
 
 def _check_size(session: SessionActor, message: Feed) -> None:

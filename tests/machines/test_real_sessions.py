@@ -182,7 +182,7 @@ class RealSessionMachine(RuleBasedStateMachine):
 
     # What is told
 
-    def see(self, event: Accepted | Paused | Finished) -> None:
+    def see(self, event: object) -> None:
         """The handle was shown an event, which must be the model's."""
         if isinstance(event, Paused):
             self.shown |= {query.id for query in event.queries}
@@ -217,7 +217,9 @@ class RealSessionMachine(RuleBasedStateMachine):
             )
         else:
             outcome = self.accept([given], [expected])
-        self.check_feed(lambda timeout: door.feed(*names, given, timeout=timeout), outcome)
+        event = self.check_feed(lambda timeout: door.feed(*names, given, timeout=timeout), outcome)
+        if by_handle:
+            self.see(event)
 
     def accept(
         self, responses: list[QueryResponse], targets: list[str]
@@ -232,17 +234,17 @@ class RealSessionMachine(RuleBasedStateMachine):
         self.run_on()
         return self.model.event()
 
-    def check_feed(self, feed: Callable[[float], Any], outcome: object) -> None:
+    def check_feed(self, feed: Callable[[float], Any], outcome: object) -> object:
+        """Feed; what came of it, which must be the model's."""
         if outcome is not None:
             event = again(lambda: feed(PATIENCE_S))
             self.is_same(event, outcome)
-            self.see(event)
-            return
+            return event
         while True:  # its Lua spins: nothing can follow
             with pytest.raises(FeedTimeout) as caught:
                 again(lambda: feed(0.02))
             if caught.value.accepted is not False:
-                return
+                return None
 
     @precondition(lambda self: self.model.asked)
     @rule(data=st.data(), key=KEYS, text=st.sampled_from(TEXTS), usage=USAGES, by_handle=st.booleans())
@@ -290,7 +292,7 @@ class RealSessionMachine(RuleBasedStateMachine):
         if outcome is None and any(given.idempotency_key is None for given in batch):
             self.check_once(batch)
             return
-        self.check_feed(lambda timeout: self.session.feed_batch(batch, timeout=timeout), outcome)
+        self.see(self.check_feed(lambda timeout: self.session.feed_batch(batch, timeout=timeout), outcome))
 
     def check_once(self, batch: list[QueryResponse]) -> None:
         """A feed that can only time out, and cannot be tried again: it is taken, or else it was not looked at yet."""
@@ -327,7 +329,9 @@ class RealSessionMachine(RuleBasedStateMachine):
             with pytest.raises(TransitionError):
                 again(lambda: self.session.cancel(reason))
         elif rarely == 0 or self.spins:
-            self.lost_notes = self.spins  # what a running script told is not durable yet, and may not have come yet
+            self.lost_notes = (
+                self.spins
+            )  # what a running script told is not durable yet, and may not have come yet
             self.model.end(Cancelled(reason))
             self.is_same(again(lambda: self.session.cancel(reason)), self.model.event())
 
@@ -336,17 +340,23 @@ class RealSessionMachine(RuleBasedStateMachine):
     @precondition(lambda self: "killed" not in self.marks)
     @rule()
     def kill_its_worker(self) -> None:
+        if not self.has_actor:
+            return
         self.marks.add("killed")
         events = self.session.events()
         before = again(self.session.snapshot)["restarts"]
         if self.host.runtime.kill_worker(self.id) and self.model.ended is None:
             next(event for event in events if event.kind == "restarted" and event.data["count"] > before)
 
+    @property
+    def has_actor(self) -> bool:
+        return self.id in self.host.runtime._core.services.registry.actors
+
     @precondition(lambda self: "lost" not in self.marks)
     @rule()
     def lose_its_actor(self) -> None:
         self.marks.add("lost")
-        if self.id in self.host.runtime._core.services.registry.actors:
+        if self.has_actor:
             self.host.runtime.lose_session(self.id)
 
     @rule()
