@@ -261,8 +261,8 @@ MUTANTS = [
     Mutant(
         "who repeats a feed that is under way fails with it",
         "actors/feeding.py",
-        "        session.wait_next(message.reply)\n        session.fail_with_journal(message.reply)\n    else:",
-        "        session.wait_next(message.reply)\n    else:",
+        "        session.wake()\n        session.wait_next(message.reply)\n        session.fail_with_journal(message.reply)\n",
+        "        session.wake()\n        session.wait_next(message.reply)\n",
         DURABLE,
     ),
 ]
