@@ -208,7 +208,7 @@ class Registry(LoopActor):
 
     def live_count(self) -> int:
         """Sessions that have a worker or are about to."""
-        return self._starting + sum(actor.has_worker for actor in self._actors.values())
+        return self._starting + len(self._services.running)
 
     def has_room(self) -> bool:
         """Whether one more session may have a worker."""
@@ -246,7 +246,7 @@ class Registry(LoopActor):
             lua=ready.hello.lua,
             hash_seed=ready.hello.hash_seed,
             random_seed=self._services.random.getrandbits(SEED_BITS),
-            prelude=self._services.store.keep(self._services.prelude),
+            prelude=self._services.prelude,
             at_ms=self._services.now().wall_ms,
             limits=message.limits.to_dict(),
             strategy=message.strategy,

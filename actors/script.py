@@ -113,6 +113,7 @@ class Script:
     def run(self, ready: ReadyWorker | None = None) -> None:
         """Run, or repeat what is recorded and go on. Does nothing when it runs."""
         if self.engine is None:
+            self._services.running.add(self._started.session_id)
             self.engine = Engine(self._services, self, self._started, self._limits)
             self.engine.run(ready)
 
@@ -121,6 +122,7 @@ class Script:
         engine, self.engine = self.engine, None
         self._in_flight.clear()
         if engine is not None:
+            self._services.running.discard(self._started.session_id)
             engine.stop()
 
     # -- what the engine tells --------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class Services:
     package_paths: list[str]
     dirs: dict[str, str]
     events: EventStream
-    prelude: bytes
+    prelude: str
     faults: Faults | None = None
     registry: Registry = field(init=False)
     pool: WorkerPool = field(init=False)
@@ -88,6 +88,7 @@ class Services:
     streams: EventStreams = field(init=False)
     sleepers: Sleepers = field(init=False)
     live: set[Strand] = field(default_factory=set)
+    running: set[str] = field(default_factory=set)
     random: random.Random = field(default_factory=random.SystemRandom)
 
     def __post_init__(self) -> None:

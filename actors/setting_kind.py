@@ -150,6 +150,9 @@ DURATION = SettingKind("a positive number of seconds or a timedelta", _at_least(
 OPTIONAL_DURATION = SettingKind(
     "a number of seconds from 0, a timedelta or None", _optional(_at_least(0)), _or_none(float)
 )
+OPTIONAL_POSITIVE_DURATION = SettingKind(
+    "a positive number of seconds, a timedelta or None", _optional(_at_least(0, above=True)), _or_none(float)
+)
 COUNT = SettingKind("an integer from 0", _whole(0), int)
 POSITIVE = SettingKind("an integer from 1", _whole(1), int)
 OPTIONAL_POSITIVE = SettingKind("an integer from 1 or None", _optional(_whole(1)), _or_none(int))

@@ -62,7 +62,9 @@ class SettingsFields(TypedDict, total=False):
     max_sessions: int | None
     require_confinement: bool
     worker_reuse: Literal["never", "clean"]
+    worker_lives: int
     warm_workers: int
+    warm_max_age: float | timedelta | None
     start_timeout: float | timedelta
     restart_intensity: int
     restart_period: float | timedelta
@@ -118,9 +120,15 @@ class Settings:
         default="never", metadata=kind.one_of("never", "clean").field()
     )
     """`never`: a process for each session. `clean`: a process that ended one session well serves the next with a
-    new VM; for trusted code only, hence not the default."""
+    new VM, unless twice `warm_workers` wait already; for trusted code only, hence not the default."""
+    worker_lives: int = field(default=100, metadata=kind.POSITIVE.field())
+    """Sessions that one process serves at most with `worker_reuse="clean"`. Arbitrary: enough that forks do not
+    count, few enough that what a process may lose of its memory each time does not add up."""
     warm_workers: int = field(default=2, metadata=kind.COUNT.field())
     """Workers kept ready, so that a start does not wait for a fork. Two: one in use while the next is made."""
+    warm_max_age: float | None = field(default=None, metadata=kind.OPTIONAL_POSITIVE_DURATION.field())
+    """Seconds after which a worker that is kept ready is replaced by a new one; None: never. None, because a worker
+    that waits does nothing."""
     start_timeout: float = field(default=10.0, metadata=kind.DURATION.field())
     """Seconds a worker may take to say that it is ready. Arbitrary; a start takes milliseconds, a machine that is
     swapping takes seconds."""

@@ -109,6 +109,7 @@ class Strand:
         self._screen: Screen | None = None
         self._slice: Slice | None = None
         self._life = 0
+        self._stays = False
 
     @property
     def is_repeating(self) -> bool:
@@ -211,6 +212,7 @@ class Strand:
         )
         self._services.worker_here(self)
         self._slice = Slice(ready.process, limits, 0.0, self._link.lose)
+        self._stays = faults is None and prelude is None and self._services.pool.may_stay(ready.process)
         same_seed = ready.hello.hash_seed == started.hash_seed
         begin = Begin(
             code=started.code,
@@ -220,6 +222,7 @@ class Strand:
             started_ms=started.at_ms,
             hash_seed=None if same_seed and prelude is None else started.hash_seed,
             prelude=prelude,
+            stay=self._stays,
             strategy=self._strategy,
             clocks=self._next_clocks(),
             memory_bytes=limits.memory_bytes,
@@ -279,10 +282,19 @@ class Strand:
         self._end_slice()
         self.has_ended = True
         link, self._link = self._link, None
+        process = None
         if link is not None:
-            link.close()
+            if self._stays and isinstance(message, Done):
+                process = link.release()
+            else:
+                link.close()
             self._services.worker_gone(self)
         self._host.ended(self, message)
+        if process is not None:
+            if self.has_ended:
+                self._services.pool.give_back(process)
+            else:  # what it said could not be believed: it was replaced
+                process.close()
 
     def _request(self, request: Request) -> None:
         self._end_slice()

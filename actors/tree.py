@@ -89,7 +89,7 @@ def build(
         package_paths=[*string_paths(settings.package_paths), *string_paths(search_path(os.environ))],
         dirs={name: str(data_dir / name) for name in ("state", "cards", "scenarios")},
         events=events,
-        prelude=Prelude.installed().body,
+        prelude=store.keep(Prelude.installed().body),
         faults=faults,
     )
     if settings.idle_ttl is not None:
@@ -166,6 +166,8 @@ def plant(services: Services) -> Supervisor:
             on_event=lambda name, fields: services.log.info(f"pool.{name}", **fields),
             require_confinement=settings.require_confinement,
             memory_bytes=settings.limits.memory_bytes,
+            lives=settings.worker_lives if settings.worker_reuse == "clean" else 1,
+            max_age_s=settings.warm_max_age,
             estate=services.estate,
             spawner=services.faults.spawner(loop) if services.faults is not None else None,
         )

@@ -101,6 +101,17 @@ class WorkerLink:
         self.process.kill()
         self.process.close()
 
+    def release(self) -> WorkerProcess | None:
+        """Let go of a worker that is to serve another run, and report nothing more; None, the worker killed, when it
+        wrote more than it should have, or has not read all that it was sent."""
+        if self._closed or self._in or self._out:
+            self.close()
+            return None
+        self._closed = True
+        self._loop.unwatch(self.process.stdout_fd)
+        self.process.forget_listeners()
+        return self.process
+
     def _writable(self, events: int) -> None:
         try:
             written = os.write(self.process.stdin_fd, memoryview(self._out)[:READ_BYTES])

@@ -1,7 +1,8 @@
 """Keeps workers ready: forked, confined, a VM in each, greeted. Taking one costs no fork.
 
     take ──▶ idle worker, at once          fill ──▶ zygote ──▶ starting ── hello ──▶ waiting taker, else idle
-         └─▶ waiting, until one is ready
+         └─▶ waiting, until one is ready                           ▲
+                                                give_back ─────────┘  (a worker that serves another run)
 
 Guarantees:
 - Each `done` of `take` is called exactly once, on the loop: with a worker that said a valid hello, or an error.
@@ -16,7 +17,6 @@ Loop thread only.
 from __future__ import annotations
 
 import random
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from moonward.actors.errors import (
 )
 from moonward.actors.estate import Estate, Spawner, Taker
 from moonward.actors.greeting import Greeting, ReadyWorker, Taken
+from moonward.actors.warm_shelf import WarmShelf
 from moonward.actors.worker.confine import FULL
 from moonward.actors.worker_process import ExitStatus, WorkerProcess
 from moonward.actors.zygote_process import ZygoteProcess
@@ -47,6 +48,10 @@ MAX_STARTING = 8
 FILL_DELAY_S = 0.003
 """Seconds after a take in which nothing is started to replace it; a first slice takes about one thousandth. Whoever
 finds the pool empty does not wait for this."""
+
+KEPT = 2
+"""Times the warm level of workers that are kept when they are given back. Twice: while they were away, others were
+started to fill it, and one level must be left for those to come back to."""
 
 RETRY = Backoff(first_s=0.1, max_s=10.0)
 """Delays after failures in a row: of the zygote, and of workers for the warm level. Arbitrary."""
@@ -67,7 +72,8 @@ SpawnerFactory = Callable[[Callable[[WorkerError], None], Callable[[str], None]]
 class WorkerPool(LoopActor):
     """The pool; an actor that is launched on `loop` and whose methods are called there.
 
-    `warm`: workers kept ready. `on_event(name, fields)` hears `zygote_started`, `zygote_lost`, `worker_failed`
+    `warm`: workers kept ready, each for `max_age_s` at most. `lives`: runs that one worker serves at most, if each but
+    the last of them ends well. `on_event(name, fields)` hears `zygote_started`, `zygote_lost`, `worker_failed`
     (one that never became ready), `worker_lost` (an idle one) and `worker_stderr`.
     """
 
@@ -80,6 +86,8 @@ class WorkerPool(LoopActor):
         on_event: EventSink = lambda _name, _fields: None,
         require_confinement: bool = False,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        lives: int = 1,
+        max_age_s: float | None = None,
         estate: Estate | None = None,
         spawner: SpawnerFactory | None = None,
         name: str = "pool",
@@ -90,6 +98,8 @@ class WorkerPool(LoopActor):
         self._tell = on_event
         self._require_confinement = require_confinement
         self._memory_bytes = memory_bytes
+        self._lives = lives
+        self._lent: dict[WorkerProcess, int] = {}
         self._new_spawner = spawner or self._new_zygote
         self._zygote: Spawner | None = None
         self._zygote_timer: Timer | None = None
@@ -100,13 +110,13 @@ class WorkerPool(LoopActor):
         self._warm_failures = 0
         self._wait_timer: Timer | None = None
         self._last_ready_s = 0.0
-        self._idle: deque[ReadyWorker] = deque()
+        self._idle = WarmShelf(loop, max_age_s, self.guarded(self._fill))
         self._asked = 0
         self._greeting: dict[WorkerProcess, Greeting] = {}
         self._estate = estate if estate is not None else Estate()
         self._waiting = self._estate.takers
         self._closing = False
-        self._counts = {"zygotes": 0, "started": 0, "failed": 0, "taken": 0}
+        self._counts = {"zygotes": 0, "started": 0, "failed": 0, "taken": 0, "reused": 0}
         self._confinement: str | None = None
 
     def on_start(self) -> None:
@@ -120,16 +130,33 @@ class WorkerPool(LoopActor):
         if self._closing:
             done(None, RuntimeClosed("the worker pool has ended"))
             return
-        while self._idle:
-            ready = self._idle.popleft()
-            if not ready.process.has_exited:
-                self._hand_over(ready, memory_bytes, done)
-                self._fill_later()
-                return
+        ready = self._idle.take()
+        if ready is not None:
+            self._hand_over(ready, memory_bytes, done)
+            self._fill_later()
+            return
         self._waiting.append(Taker(memory_bytes, done, self.loop.clock()))
         if not self._ended:
             self._await_progress()
             self._fill()
+
+    def may_stay(self, process: WorkerProcess) -> bool:
+        """Whether a worker that was taken here may be given back when its run ends well."""
+        return self._lent.get(process, self._lives) < self._lives
+
+    def give_back(self, process: WorkerProcess) -> None:
+        """Take back a worker whose run ended well, and which greets again. Ended when nobody waits for one and twice
+        the warm level is there."""
+        lives = self._lent.pop(process, None)
+        ready = len(self._idle) + len(self._greeting) + self._asked
+        is_wanted = bool(self._waiting) or ready < KEPT * self._warm
+        if lives is None or process.has_exited or self._ended or self._closing or not is_wanted:
+            process.close()
+            return
+        self._lent[process] = lives
+        process.on_exit(lambda _: self._forget(process))
+        self._counts["reused"] += 1
+        self._greet(process)
 
     def stats(self) -> dict[str, Any]:
         """Numbers for people: workers idle, starting, asked for; takers waiting; the zygote; counts since start."""
@@ -170,9 +197,7 @@ class WorkerPool(LoopActor):
         for timer in (self._zygote_timer, self._warm_timer, self._fill_timer, self._wait_timer):
             if timer is not None:
                 timer.cancel()
-        idle, self._idle = self._idle, deque()
-        for ready in idle:
-            ready.process.close()
+        self._idle.clear()
         greeting, self._greeting = self._greeting, {}
         for process, each in greeting.items():
             each.cancel()
@@ -203,9 +228,7 @@ class WorkerPool(LoopActor):
 
     def _on_zygote_lost(self, reason: WorkerError) -> None:
         zygote, self._zygote = self._zygote, None
-        idle, self._idle = self._idle, deque()
-        for ready in idle:  # they die with it
-            ready.process.close()
+        self._idle.clear()  # they die with it
         self._on_no_zygote(reason, zygote is None or not zygote.is_ready)
 
     def _on_no_zygote(self, reason: WorkerError, never_ready: bool) -> None:
@@ -250,7 +273,10 @@ class WorkerPool(LoopActor):
             return
         if self._ended:
             process.close()
-            return
+        else:
+            self._greet(process)
+
+    def _greet(self, process: WorkerProcess) -> None:
         self._greeting[process] = Greeting(
             self.loop,
             process,
@@ -282,7 +308,7 @@ class WorkerPool(LoopActor):
             waiting = self._waiting.popleft()
             self._hand_over(ready, waiting.memory_bytes, waiting.done)
         else:
-            self._idle.append(ready)
+            self._idle.put(ready)
             ready.process.on_exit(lambda status: self._on_idle_exit(ready, status))
         self._fill()
 
@@ -296,9 +322,8 @@ class WorkerPool(LoopActor):
         self._fill()
 
     def _on_idle_exit(self, ready: ReadyWorker, status: ExitStatus) -> None:
-        if self._ended or ready not in self._idle:
+        if self._ended or not self._idle.remove(ready):
             return
-        self._idle.remove(ready)
         ready.process.close()
         self._tell("worker_lost", {"pid": ready.process.pid, "status": str(status)})
         if not status.zygote_lost:
@@ -320,7 +345,17 @@ class WorkerPool(LoopActor):
     def _hand_over(self, ready: ReadyWorker, memory_bytes: int, done: Taken) -> None:
         self._counts["taken"] += 1
         ready.process.set_memory_limit(memory_bytes)
+        if self._lives > 1:
+            self._lend(ready.process)
         self._give(done, ready, None)
+
+    def _lend(self, process: WorkerProcess) -> None:
+        if process not in self._lent:
+            process.on_exit(lambda _: self._forget(process))
+        self._lent[process] = self._lent.get(process, 0) + 1
+
+    def _forget(self, process: WorkerProcess) -> None:
+        self._lent.pop(process, None)
 
     def _give(self, done: Taken, ready: ReadyWorker | None, error: Exception | None) -> None:
         """Tell a taker. What it makes of that is no fault of this actor's."""

@@ -143,6 +143,10 @@ class WorkerProcess:
         else:
             self._listeners.append(listener)
 
+    def forget_listeners(self) -> None:
+        """Tell nobody of the end who asked to be told so far: the worker is about to serve somebody else."""
+        self._listeners.clear()
+
     def settle(self, status: ExitStatus) -> None:
         """The process has ended. Called once, by whoever watches it."""
         if self.exit_status is not None:

@@ -89,12 +89,14 @@ local function done(value)
   return body
 end
 
+-- Writes the final frame; whether it holds a result.
 local function finish(body_of, ...)
   local body = body_of(...)
   K.flush_output()
   K.settle_notes()
   K.flush_notes()
   K.put_final(body)
+  return sub(body, 1, 11) == '{"t":"done"'
 end
 
 -- Memory is gone: let go of all that the script holds, then say so.
@@ -120,7 +122,7 @@ local function attempt(f, ...)
   return false, value, not raised and value == NO_MEMORY
 end
 
--- `code`, `ctx` and `config` are JSON or Lua text. Writes the final frame, whatever happens.
+-- `code`, `ctx` and `config` are JSON or Lua text. Writes the final frame, whatever happens; true if it holds a result.
 function K.run(code, ctx, config)
   local main, problem, kind
   local ok, failure, short = attempt(function()
@@ -139,7 +141,9 @@ function K.run(code, ctx, config)
   end
   if short or K.channel_broken() then
     out_of_memory()
+    return false
   elseif not ok then
     K.put_final('{"t":"failed","kind":"lua","error":' .. K.quote(message_of(failure)) .. "}")
   end
+  return ok and failure == true
 end

@@ -1,4 +1,4 @@
-"""A Lua VM that holds no Python object: bytes go in, nothing comes out. The only module that touches lupa.
+"""A Lua VM that holds no Python object: bytes go in, a truth value comes out. The only module that touches lupa.
 
 Facts about lupa 2.8 that shape it:
 - With `encoding=None` a `str` or `None` that is passed in becomes a Python object inside Lua: only bytes are passed.
@@ -56,13 +56,15 @@ class Vm:
         """Change the memory limit, in bytes."""
         self._runtime.set_max_memory(memory_bytes)
 
-    def run(self, code: bytes, ctx: bytes, config: bytes) -> None:
+    def run(self, code: bytes, ctx: bytes, config: bytes) -> bool:
         """Run to the end: Lua talks to the host through descriptors 0 and 1, and writes the final frame.
+
+        Whether that frame held a result; a prelude that does not tell counts as one that held none.
 
         Raises `NoRoom`, before anything has run, if the arguments do not fit.
         """
         self._need((code, ctx, config))
-        self._run(code, ctx, config)
+        return self._run(code, ctx, config) is True
 
     def _need(self, pushed: list[bytes] | tuple[bytes, ...]) -> None:
         limit = self._runtime.get_max_memory()

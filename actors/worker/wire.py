@@ -146,7 +146,7 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `hash_seed` None adopts the VM that is there; another seed or `prelude` sources make a new VM.
     `strategy` set: a forked child, that runs `require(strategy).run(ctx)` instead of `code`.
-    `clocks`: see the module. `silent`: notes are written all the same, the host drops the replayed ones.
+    `clocks`: see the module. `stay`: after a run that ended with a result, greet again and serve another.
     """
 
     code: str
@@ -156,6 +156,7 @@ class Begin(msgspec.Struct, frozen=True, omit_defaults=True):
     started_ms: int
     hash_seed: int | None = None
     prelude: list[tuple[str, str]] | None = None
+    stay: bool = False
     strategy: str | None = None
     clocks: Clocks = []
     memory_bytes: int = 0

@@ -1,6 +1,8 @@
 """A worker's Python: greet, read what to run, hand the pipe to Lua, leave.
 
     zygote ──fork──► confine ──► serve: VM ──Hello──► … Begin ──► Lua: requests, notes, final frame ──► os._exit
+                                       ▲                                                          │
+                                       └───────────────── a new VM, if Begin says so ◄────────────┘
 
 Descriptor 0 carries replies, 1 frames. Python reads the first body only, to its exact end, without a buffer: Lua's
 own handles read on from there.
@@ -84,21 +86,28 @@ def prepare() -> Callable[[str], NoReturn]:
 def serve(confinement: str, kit: Kit | None = None) -> NoReturn:
     """Be a worker until the run has ended or the host has gone. `confinement` is what the greeting says of it."""
     kit = kit if kit is not None else Kit.installed()
+    while _serve_one(confinement, kit):
+        pass
+    os._exit(0)
+
+
+def _serve_one(confinement: str, kit: Kit) -> bool:
+    """Greet and run once; whether this process is to serve another run."""
     vm = kit.vm(int.from_bytes(os.urandom(SEED_BYTES), "little"), Limits().memory_bytes)
     kit.rehearse()
     _write(Hello(PROTOCOL, LUA_VERSION, vm.hash_seed, kit.digest, confinement))
     begin = kit.begin(_read_body())
     try:
-        run(_vm_for(begin, vm, kit.chunks), begin)
+        return run(_vm_for(begin, vm, kit.chunks), begin) and begin.stay
     except NoRoom:
         _write(Broke("not enough memory: memory_bytes leaves no room for the script and its ctx", "limit"))
     except Exception as error:
         _write(Broke(f"the VM failed: {type(error).__name__}", "lua"))
-    os._exit(0)
+    return False
 
 
-def run(vm: Vm, begin: Begin) -> None:
-    """Run what `begin` says in `vm`."""
+def run(vm: Vm, begin: Begin) -> bool:
+    """Run what `begin` says in `vm`; whether the script returned, and its result was sent."""
     config = {
         "random_seed": begin.random_seed & RANDOM_MASK,
         "now_ms": begin.now_ms,
@@ -108,7 +117,7 @@ def run(vm: Vm, begin: Begin) -> None:
         "dirs": begin.dirs,
         "limits": {name: getattr(begin, name) for name in LIMIT_NAMES},
     }
-    vm.run(begin.code.encode("utf-8", "surrogatepass"), bytes(begin.ctx), msgspec.json.encode(config))
+    return vm.run(begin.code.encode("utf-8", "surrogatepass"), bytes(begin.ctx), msgspec.json.encode(config))
 
 
 def _vm_for(begin: Begin, warm: Vm, chunks: Chunks) -> Vm:

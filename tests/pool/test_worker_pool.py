@@ -130,7 +130,7 @@ def test_a_warm_worker_gets_the_memory_that_its_taker_asks_for(desk: Desk) -> No
 def test_an_idle_worker_that_dies_is_replaced_and_never_handed_out(desk: Desk) -> None:
     pool = desk.pool(warm=1)
     desk.idle(pool, 1)
-    victim = desk.on_loop(lambda: pool._idle[0].process.pid)
+    victim = desk.on_loop(lambda: next(iter(pool._idle)).process.pid)
     os.kill(victim, signal.SIGKILL)
     assert desk.event("worker_lost") == {"pid": victim, "status": "killed by signal 9 (SIGKILL)"}
     ready = desk.take(pool)
@@ -343,3 +343,23 @@ def test_cpu_time_of_a_spinning_worker_grows_and_of_a_waiting_one_does_not(desk:
     assert waiting.process.cpu_seconds() < rest_s + 0.05
     for each in (waiting, spinning):
         desk.on_loop(each.process.close)
+
+
+def test_an_idle_worker_that_got_too_old_is_replaced(desk: Desk) -> None:
+    pool = desk.pool(warm=2, max_age_s=0.2)
+    desk.idle(pool, 2)
+    old = [os.pidfd_open(each.process.pid) for each in desk.on_loop(lambda: list(pool._idle))]
+    for fd in old:
+        assert ended_within(fd, 5)
+        os.close(fd)
+    desk.idle(pool, 2)
+
+
+def test_a_pool_that_reuses_nothing_ends_what_is_given_back(desk: Desk) -> None:
+    pool = desk.pool(warm=1)
+    ready = desk.take(pool)
+    assert not desk.on_loop(lambda: pool.may_stay(ready.process))
+    pidfd = os.pidfd_open(ready.process.pid)
+    desk.on_loop(lambda: pool.give_back(ready.process))
+    assert ended_within(pidfd, 2)
+    os.close(pidfd)
