@@ -41,9 +41,10 @@ def feed(session: SessionActor, message: Feed) -> None:
 
 def _check(session: SessionActor, message: Feed) -> list[tuple[str | Repeat, QueryResponse]]:
     checked = _checked(session, message)
-    fresh = sum(isinstance(each, str) for each, _ in checked)
-    if fresh and fresh == len(session.state.pending) and not session.has_room:
-        raise TooManySessions(session.no_room)
+    if not session.has_room:
+        fresh = sum(isinstance(each, str) for each, _ in checked)
+        if fresh and fresh == len(session.state.pending):
+            raise TooManySessions(session.no_room)
     return checked
 
 
@@ -95,7 +96,7 @@ def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryRes
     for answer in answers:
         remaining = session.state.answer(answer, now)
     session.append(answers[0] if len(answers) == 1 else Batch(answers), more=not remaining)
-    session.fed()
+    session.fed(now)
     session.when_durable(lambda: _accept(message))
     for answer in answers:
         session.tell_all("answered", {"query_id": answer.query_id, "remaining": remaining}, now)

@@ -34,16 +34,18 @@ def kept_after(kept: int, entry: Entry) -> int:
 
 def kept_bytes(entry: Entry) -> int:
     """What keeping `entry` takes, and what its call has stored; negative for what an answer pays for."""
+    if isinstance(entry, Answered):
+        return -ANSWER_BYTES
     if isinstance(entry, Paused):
-        readings = sum(len(ask.clocks) for ask in entry.asks)
+        readings = 0
+        for ask in entry.asks:
+            readings += len(ask.clocks)
         return questions_bytes(entry.queries) + READING_BYTES * readings + view_bytes(entry.view)
     if isinstance(entry, Called):
         texts = utf8_bytes(entry.result) + utf8_bytes(entry.error)
         return ITEM_BYTES + texts + entry.sent + clocks_bytes(entry.clocks)
     if isinstance(entry, ChildEnded):
         return ITEM_BYTES + utf8_bytes(entry.result) + utf8_bytes(entry.error)
-    if isinstance(entry, Answered):
-        return -ANSWER_BYTES
     if isinstance(entry, Batch):
         return -ANSWER_BYTES * len(entry.answers)
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import msgspec
@@ -124,10 +125,20 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             raise SettingsError(f"unknown limit {unknown[0]!r}; there are: {known}")
         return msgspec.structs.replace(default, **value)
 
+    @classmethod
+    def recorded(cls, fields: Mapping[str, Any]) -> Limits:
+        """Limits from what `to_dict` gave."""
+        return msgspec.structs.replace(_defaults(), **fields) if fields else _defaults()
+
     def to_dict(self) -> dict[str, Any]:
         """The fields that differ from the defaults."""
         fields: dict[str, Any] = msgspec.to_builtins(self)
         return fields
+
+
+@cache
+def _defaults() -> Limits:
+    return Limits()
 
 
 def _duration(name: str, value: Any) -> float:

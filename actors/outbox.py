@@ -35,7 +35,7 @@ class Outbox:
     @property
     def is_clear(self) -> bool:
         """Whether everything appended is durable and nothing waits."""
-        return self._durable == self._appended
+        return self._durable == self._appended and not self._waiting
 
     @property
     def is_begun(self) -> bool:
@@ -58,7 +58,7 @@ class Outbox:
 
     def then(self, action: Action, on_failure: Failure | None = None, *, hurry: bool = False) -> None:
         """Run `action` once what was appended so far is durable: now, if it is. `hurry`: somebody waits for it."""
-        if self._durable == self._appended and not self._waiting:
+        if self.is_clear:
             action()
         else:
             self._waiting.append((self._appended, action, on_failure))

@@ -67,7 +67,7 @@ class Rehearsal:
         self._ended = next((each for each in entries if isinstance(each, Ended)), None)
         self._reply = reply
         self._retries = RETRIES
-        self._engine = Engine(services, self, started, Limits.of(started.limits, Limits()))
+        self._engine = Engine(services, self, started, Limits.recorded(started.limits))
 
     def run(self) -> None:
         """Begin."""

@@ -83,7 +83,7 @@ class SessionActor(LoopActor):
         started = entries[0]
         assert isinstance(started, Started)
         self.started = started
-        self.limits = Limits.of(started.limits, Limits())
+        self.limits = Limits.recorded(started.limits)
         self._note_taker = NoteTaker(self._services, self.session_id, self.limits, self._tell_now)
         self._rebuild(entries)
         self.script = Script(self._services, self, started, self.limits)
@@ -241,12 +241,14 @@ class SessionActor(LoopActor):
 
     def fail_with_journal(self, reply: Reply[Any]) -> None:
         """`reply` waits for more than the journal, but fails with it."""
+        if self._outbox.is_clear:
+            return
         self._outbox.then(_nothing, lambda error: _settle(reply.fail, error))
 
-    def fed(self) -> None:
+    def fed(self, at: Instant) -> None:
         """An answer was accepted."""
         if self._paused_s is not None:
-            self._paused_s = self._services.now().mono_s
+            self._paused_s = at.mono_s
 
     def resume(self, at: Instant) -> None:
         """Every pending query has its answer: the Lua goes on."""
@@ -290,10 +292,16 @@ class SessionActor(LoopActor):
 
     def when_durable(self, action: Callable[[], None], *, hurry: bool = False) -> None:
         """Run `action` once what is recorded is durable. `hurry`: the script, or somebody, waits for it."""
-        self._outbox.then(self.guarded(action), hurry=hurry)
+        if self._outbox.is_clear:
+            action()
+        else:
+            self._outbox.then(self.guarded(action), hurry=hurry)
 
     def after(self, reply: Reply[Any], value: Any) -> None:
         """Complete `reply` once what is recorded is durable."""
+        if self._outbox.is_clear:
+            reply.complete(value)
+            return
         self._outbox.then(
             lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error), hurry=True
         )

@@ -115,3 +115,19 @@ def test_an_action_that_raises_keeps_no_other_from_being_run() -> None:
     assert seen == ["after it"]
     outbox.then(lambda: seen.append("later"))
     assert seen == ["after it", "later"]
+
+
+def test_what_is_added_while_others_are_told_waits_for_its_turn() -> None:
+    store, outbox, seen = made()
+    outbox.append(ENTRY, "paused")
+
+    def first() -> None:
+        seen.append("first")
+        assert not outbox.is_clear
+        outbox.then(lambda: seen.append("third"))
+
+    outbox.then(first)
+    outbox.then(lambda: seen.append("second"))
+    store.commit()
+    assert seen == ["first", "second", "third"]
+    assert outbox.is_clear
