@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from moonward.actors.journal.entries import Entry
     from moonward.actors.journal.store import Store
 
-Action = Callable[[], None]
-Failure = Callable[[BaseException], None]
+Action = Callable[[], object]
+Failure = Callable[[BaseException], object]
 
 
 class Outbox:

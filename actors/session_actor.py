@@ -230,7 +230,7 @@ class SessionActor(LoopActor):
         """Show `value` once it is durable; should it never be, look again at what is."""
         services, session_id = self._services, self.session_id
         self._outbox.then(
-            lambda: _settle(message.reply.complete, value),
+            lambda: message.reply.complete(value),
             lambda error: services.registry.route(session_id, message),
             hurry=True,
         )
@@ -243,7 +243,7 @@ class SessionActor(LoopActor):
         """`reply` waits for more than the journal, but fails with it."""
         if self._outbox.is_clear:
             return
-        self._outbox.then(_nothing, lambda error: _settle(reply.fail, error))
+        self._outbox.then(_nothing, reply.fail)
 
     def fed(self, at: Instant) -> None:
         """An answer was accepted."""
@@ -302,15 +302,11 @@ class SessionActor(LoopActor):
         if self._outbox.is_clear:
             reply.complete(value)
             return
-        self._outbox.then(
-            lambda: _settle(reply.complete, value), lambda error: _settle(reply.fail, error), hurry=True
-        )
+        self._outbox.then(lambda: reply.complete(value), reply.fail, hurry=True)
 
     def refuse_after(self, reply: Reply[Any], refusal: BaseException) -> None:
         """Fail `reply` with `refusal` once what led to it is durable."""
-        self._outbox.then(
-            lambda: _settle(reply.fail, refusal), lambda error: _settle(reply.fail, error), hurry=True
-        )
+        self._outbox.then(lambda: reply.fail(refusal), reply.fail, hurry=True)
 
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """The Lua waits for answers: the session is paused."""
@@ -392,10 +388,6 @@ def _with(waiters: list[Reply[Any]], reply: Reply[Any]) -> list[Reply[Any]]:
         waiters = [each for each in waiters if not each.is_set]
     waiters.append(reply)
     return waiters
-
-
-def _settle(outcome: Callable[[Any], Any], value: Any) -> None:
-    outcome(value)
 
 
 def _nothing() -> None:
