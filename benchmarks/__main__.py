@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import machine, plot, table
-from benchmarks.progress import Progress
 from benchmarks.record import Failure, Record
 from benchmarks.row import Row, Run
 from benchmarks.rows import ROWS
+from moonward.load.progress import Progress
 
 TREE = Path(__file__).parent.parent
 PUBLISHED = TREE / "docs" / "measurements"

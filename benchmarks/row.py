@@ -13,7 +13,7 @@ from benchmarks import floors as floors_of
 from benchmarks.bound import Bound
 from benchmarks.figure import Curve, Figure
 from benchmarks.floors import Floors
-from benchmarks.progress import Progress
+from moonward.load.progress import Progress
 from moonward.load.spread import Spread
 from moonward.runtime import Runtime
 

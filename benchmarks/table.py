@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchmarks.bound import Bound
 from benchmarks.figure import Figure
 from benchmarks.record import Record
+from moonward.load.report import duration, three
 
 HEAD = ("row", "what", "value", "ratio", "target", "", "p99", "samples")
 
@@ -64,20 +65,10 @@ def target_text(bound: Bound, unit: str) -> str:
 def quantity(value: float, unit: str) -> str:
     """A value with the unit that suits its size: three digits that matter."""
     if unit == "s":
-        for factor, name in ((1.0, "s"), (1e-3, "ms")):
-            if value >= factor:
-                return f"{three(value / factor)} {name}"
-        return f"{three(value * 1e6)} µs"
+        return duration(value)
     if unit == "bytes":
         for factor, name in ((1 << 20, "MiB"), (1 << 10, "KiB")):
             if value >= factor:
                 return f"{three(value / factor)} {name}"
         return f"{value:.0f} bytes"
     return f"{three(value)} {unit}".rstrip()
-
-
-def three(value: float) -> str:
-    """Three digits that matter, thousands set apart."""
-    if value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -36,20 +36,21 @@ def lives(run: Run, worker_reuse: str) -> float:
     """Lives a second."""
     run.progress.step(f"row {run.key}: lives with worker_reuse={worker_reuse!r}")
     done = [0] * CALLERS
+    enough = threading.Event()
     with run.runtime(journal="memory:", worker_reuse=worker_reuse, warm_workers=WARM_WORKERS) as runtime:
-        warm_up_s = run.seconds(WARM_UP_S, WARM_UP_S / 10)
-        end_s = time.perf_counter() + warm_up_s + run.seconds(4.0, 0.1)
 
         def live(place: int) -> None:
-            while time.perf_counter() < end_s:
+            while not enough.is_set():
                 one(runtime)
                 done[place] += 1
 
         threads = [threading.Thread(target=live, args=(place,), daemon=True) for place in range(CALLERS)]
         for thread in threads:
             thread.start()
-        time.sleep(warm_up_s)
+        time.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
         before, begin_s = sum(done), time.perf_counter()
+        time.sleep(run.seconds(4.0, 0.1))
+        enough.set()
         for thread in threads:
             thread.join()
         return (sum(done) - before) / (time.perf_counter() - begin_s)

@@ -59,23 +59,24 @@ def throughput(run: Run, journal: str, name: str, bound: Bound) -> Iterator[Figu
 def with_threads(run: Run, journal: str, count: int, duration_s: float) -> float:
     """Feeds a second by a thread for each session."""
     done = [0] * count
+    enough = threading.Event()
     with run.runtime(journal=journal) as runtime:
         sessions = [runtime.start(ENDLESS) for _ in range(count)]
         for session in sessions:
             session.wait()
-        warm_up_s = run.seconds(WARM_UP_S, WARM_UP_S / 10)
-        end_s = time.perf_counter() + warm_up_s + duration_s
 
         def feed(place: int, session: Session) -> None:
-            while time.perf_counter() < end_s:
+            while not enough.is_set():
                 session.feed(ANSWER)
                 done[place] += 1
 
         threads = [threading.Thread(target=feed, args=pair, daemon=True) for pair in enumerate(sessions)]
         for thread in threads:
             thread.start()
-        time.sleep(warm_up_s)
+        time.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
         before, begin_s = sum(done), time.perf_counter()
+        time.sleep(duration_s)
+        enough.set()
         for thread in threads:
             thread.join()
         return (sum(done) - before) / (time.perf_counter() - begin_s)
@@ -88,21 +89,22 @@ def with_tasks(run: Run, journal: str, count: int, duration_s: float) -> float:
 
 async def _with_tasks(run: Run, journal: str, count: int, duration_s: float) -> float:
     done = [0] * count
+    enough = asyncio.Event()
     async with AsyncRuntime(**run.settings(journal=journal)) as runtime:
         sessions = [await runtime.start(ENDLESS) for _ in range(count)]
         for session in sessions:
             await session.wait()
-        warm_up_s = run.seconds(WARM_UP_S, WARM_UP_S / 10)
-        end_s = time.perf_counter() + warm_up_s + duration_s
 
         async def feed(place: int, session: AsyncSession) -> None:
-            while time.perf_counter() < end_s:
+            while not enough.is_set():
                 await session.feed(ANSWER)
                 done[place] += 1
 
         async with asyncio.TaskGroup() as group:
             for place, session in enumerate(sessions):
                 group.create_task(feed(place, session))
-            await asyncio.sleep(warm_up_s)
+            await asyncio.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
             before, begin_s = sum(done), time.perf_counter()
+            await asyncio.sleep(duration_s)
+            enough.set()
         return (sum(done) - before) / (time.perf_counter() - begin_s)

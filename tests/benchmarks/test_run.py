@@ -12,10 +12,10 @@ from benchmarks import __main__ as command
 from benchmarks import machine
 from benchmarks.figure import Curve, Figure
 from benchmarks.floors import Floors, measure
-from benchmarks.progress import Progress
 from benchmarks.record import Record, load
 from benchmarks.row import Row, Run
 from benchmarks.rows import ROWS
+from moonward.load.progress import Progress
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any, Final, Protocol, TextIO
 
@@ -51,7 +52,14 @@ class AnswersFile:
         except (OSError, ValueError) as error:
             raise SettingsError(f"--answers: cannot read {path}: {error}") from None
         self._name = str(path)
-        self._answers = iter(self._parsed(lines))
+        self._all = self._parsed(lines)
+        self._answers = iter(self._all)
+
+    def again(self) -> AnswersFile:
+        """The same answers from the first on."""
+        other = copy(self)
+        other._answers = iter(self._all)
+        return other
 
     def _parsed(self, lines: Iterable[str]) -> list[QueryResponse]:
         return [

@@ -11,7 +11,7 @@ from typing import Any
 
 import moonward
 from moonward.actors.errors import SettingsError
-from moonward.cli import advise, doctor, mcp, packages, run, serve, types
+from moonward.cli import advise, bench, doctor, mcp, packages, run, serve, types
 from moonward.cli.exit_status import FAILED, INTERRUPTED, WRONG_USAGE
 from moonward.cli.terminal_text import one_line
 from moonward.supervisor.errors import MoonwardError
@@ -21,6 +21,7 @@ COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], 
     advise.add,
     packages.add,
     types.add,
+    bench.add,
     doctor.add,
     mcp.add,
     serve.add,

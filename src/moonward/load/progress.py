@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ class Progress:
         self._screen = screen or sys.stderr
         self._is_terminal = self._screen.isatty()
         self._what = ""
-        self._shown_s = 0.0
+        self._shown_s = -math.inf
 
     def step(self, what: str) -> None:
         """Something new begins."""
@@ -33,10 +34,13 @@ class Progress:
 
     def count(self, done: int, total: int) -> None:
         """`done` of `total`; cheap enough to be called for each sample."""
-        now_s = time.monotonic()
-        if now_s - self._shown_s >= (TERMINAL_S if self._is_terminal else LOG_S):
-            self._shown_s = now_s
+        if self._is_due():
             self._show(f"{self._what}: {done} of {total}", last=False)
+
+    def now(self, text: str) -> None:
+        """Where it stands; not shown when something was shown just before."""
+        if self._is_due():
+            self._show(text, last=False)
 
     def each(self, items: Iterable[T], total: int) -> Iterator[T]:
         """The items, counted as they are taken."""
@@ -47,6 +51,13 @@ class Progress:
     def end(self, text: str) -> None:
         """It is done, and this is what came of it."""
         self._show(text, last=True)
+
+    def _is_due(self) -> bool:
+        now_s = time.monotonic()
+        if now_s - self._shown_s < (TERMINAL_S if self._is_terminal else LOG_S):
+            return False
+        self._shown_s = now_s
+        return True
 
     def _show(self, text: str, *, last: bool) -> None:
         if self._is_terminal:
