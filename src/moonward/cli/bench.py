@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import math
 import os
 import platform
@@ -180,6 +179,8 @@ def _draw(path: Path, name: str, tally: Tally) -> None:
 
 
 def _run(settings: Settings, plan: Plan, tally: Tally) -> None:
+    import asyncio  # as the actors: only by the commands that need it
+
     from moonward.load.generator import precise_loop
 
     with asyncio.Runner(loop_factory=precise_loop) as runner:
@@ -187,6 +188,8 @@ def _run(settings: Settings, plan: Plan, tally: Tally) -> None:
 
 
 async def _load(settings: Settings, plan: Plan, tally: Tally) -> None:
+    import asyncio
+
     from moonward.aio import AsyncRuntime
     from moonward.load.generator import Generator
     from moonward.load.progress import Progress
