@@ -129,5 +129,5 @@ class SessionSupervisor(DynamicSupervisor):
 
 
 def _sleeps(actor: object) -> bool:
-    """Whether a session has no worker and needs none."""
-    return isinstance(actor, SessionActor) and not actor.has_worker
+    """Whether a session waits for answers without a worker."""
+    return isinstance(actor, SessionActor) and bool(actor.state.pending) and not actor.has_worker

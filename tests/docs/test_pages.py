@@ -38,9 +38,10 @@ def test_every_link_between_the_documents_leads_to_a_file(tree: Path) -> None:
                 assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_every_test_that_the_contract_names_is_there(tree: Path) -> None:
-    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (tree / "docs" / "contract.md").read_text())
-    assert len(named) > 30
+@pytest.mark.parametrize(("page", "at_least"), [("contract.md", 30), ("guarantees.md", 20)])
+def test_every_test_that_a_page_names_is_there(tree: Path, page: str, at_least: int) -> None:
+    named = re.findall(r"`([\w/]+\.py)(?:::(\w+))?`", (tree / "docs" / page).read_text())
+    assert len(named) > at_least
     for file, test in named:
         path = tree / (file if "/" in file else f"tests/front/{file}")
         assert path.exists(), file
