@@ -1,4 +1,4 @@
-"""A state from a journal; that it equals the live one is held by `test_session_machine.py`."""
+"""A state from a journal; that it equals the live one is held by `tests/machines/test_session_state.py`."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_session_that_is_lost_at_every_step_counts_as_if_it_had_not_been(
 ) -> None:
     calm = runtime.start(SCRIPT, {"key": "calm"})
     play(calm)
-    faults.add("kill", "ask", nth=1).add("kill", "called", nth=2).add("kill", "replied", nth=7)
+    faults.add("kill", "ask", nth=1).add("kill", "called", nth=2).add("kill", "asked", nth=3)
     session = runtime.start(SCRIPT, {"key": "stormy"})
     assert play(session) == moonward.Completed(3)
     assert session.snapshot()["restarts"] == 3
