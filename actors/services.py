@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from moonward.actors.greeting import Taken
     from moonward.actors.host.calls import HostCalls
     from moonward.actors.job_thread import JobThread
+    from moonward.actors.journal.salvage import Report
     from moonward.actors.journal.store import Store
     from moonward.actors.registry import Registry
     from moonward.actors.session_supervisor import SessionSupervisor
@@ -60,7 +61,8 @@ class Services:
     """Shared by all actors of a Runtime; used on the loop's thread.
 
     `registry`, `pool` and `sessions` are replaced when those actors are restarted: nobody keeps them. `now` is the
-    one clock. `orphans` are the sessions of a session supervisor that failed, and whether they slept.
+    one clock. `salvaged` says what of the journal was damaged when it was opened. `orphans` are the sessions of a
+    session supervisor that failed, and whether they slept.
     """
 
     loop: Loop
@@ -76,6 +78,7 @@ class Services:
     events: EventStream
     prelude: str
     faults: Faults | None = None
+    salvaged: Sequence[Report] = ()
     registry: Registry = field(init=False)
     pool: WorkerPool = field(init=False)
     sessions: SessionSupervisor = field(init=False)

@@ -30,6 +30,9 @@ from moonward.actors.worker.wire import AskRequest, CallRequest, ForkRequest, Re
 SHOWN_CHARS = 200
 """Characters of a request that a divergence report shows; arbitrary, two lines of a terminal."""
 
+LEAD_CHARS = 40
+"""Characters before the first difference that are shown of a long text; arbitrary, half a line."""
+
 
 class Step(NamedTuple):
     """One recorded request of a strand. `entry` is its index in the journal.
@@ -139,8 +142,10 @@ def name_of(request: Request) -> str:
 def check(step: Step, request: Request) -> None:
     """Raise `ReplayDiverged` unless `request` is what `step` recorded."""
     if step.queries is not None:
-        if isinstance(request, AskRequest) and request.queries == step.queries:
-            return
+        if isinstance(request, AskRequest):
+            if request.queries == step.queries:
+                return
+            raise _asks_differ(step.entry, step.queries, request.queries)
     else:
         assert step.called is not None
         if step.called.name == name_of(request) and step.called.digest == digest_of(request):
@@ -186,6 +191,32 @@ def _whole_asks(queries: Sequence[QuerySpec]) -> str:
         f"{query.prompt}\n{msgspec.json.encode(msgspec.structs.replace(query, prompt='')).decode()}"
         for query in queries
     )
+
+
+def _asks_differ(entry: int, recorded: list[QuerySpec], asked: list[QuerySpec]) -> ReplayDiverged:
+    """The first question that differs, from where it does."""
+    at = _first_difference(recorded, asked)
+    old, new = (_whole_asks(queries[at : at + 1]) for queries in (recorded, asked))
+    if at < min(len(recorded), len(asked)) and recorded[at].prompt != asked[at].prompt:
+        old, new = recorded[at].prompt, asked[at].prompt
+    same = _first_difference(old, new)
+    start = same - LEAD_CHARS if max(len(old), len(new)) > SHOWN_CHARS and same > LEAD_CHARS else 0
+    texts = [_question(at, len(queries), text, start) for queries, text in ((recorded, old), (asked, new))]
+    error = ReplayDiverged(entry, *texts)
+    error.texts = (_whole_asks(recorded), _whole_asks(asked))
+    return error
+
+
+def _first_difference(old: Sequence[object], new: Sequence[object]) -> int:
+    both = zip(old, new, strict=False)
+    return next((at for at, (one, other) in enumerate(both) if one != other), min(len(old), len(new)))
+
+
+def _question(at: int, count: int, text: str, start: int) -> str:
+    if at >= count:
+        return f"no question after the first {count}"
+    which = f" {at + 1} of {count}" if count > 1 else ""
+    return f"the question{which} {_short(text[start:] if not start else '…' + text[start:])}"
 
 
 def _asks(queries: Sequence[QuerySpec]) -> str:

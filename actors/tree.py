@@ -29,6 +29,7 @@ from moonward.actors.journal import portable
 from moonward.actors.journal.memory_store import MemoryStore
 from moonward.actors.journal.salvage import Report
 from moonward.actors.journal.sqlite_store import SqliteStore
+from moonward.actors.journal.sqlite_writer import OnReport
 from moonward.actors.reaper import Reaper
 from moonward.actors.registry import Registry
 from moonward.actors.services import Log, Services, string_paths
@@ -75,7 +76,13 @@ def build(
     reply: Reply[Services],
 ) -> None:
     """Make what the actors share. Loop thread; the reply comes when the journal is open."""
-    store = make_store(loop, settings) if make_store is not None else open_store(loop, settings, log)
+    salvaged: list[Report] = []
+
+    def report(found: Report) -> None:
+        salvaged.append(found)
+        log.warning("journal.salvaged", **msgspec.structs.asdict(found))
+
+    store = make_store(loop, settings) if make_store is not None else open_store(loop, settings, report)
     data_dir = settings.data_path
     services = Services(
         loop=loop,
@@ -91,6 +98,7 @@ def build(
         events=events,
         prelude=store.keep(Prelude.installed().body),
         faults=faults,
+        salvaged=salvaged,
     )
     if settings.idle_ttl is not None:
         store.adopt(lambda ids, error: prepared(services, ids or [], error, reply))
@@ -118,8 +126,8 @@ def _fail(reply: Reply[Any], error: BaseException, _: BaseException | None) -> N
     reply.fail(error)
 
 
-def open_store(loop: Loop, settings: Settings, log: Log) -> Store:
-    """The store of `Settings.journal`; what had to be salvaged of it goes to the log."""
+def open_store(loop: Loop, settings: Settings, report: OnReport) -> Store:
+    """The store of `Settings.journal`; `report` hears what had to be salvaged of it."""
     if not settings.is_durable:
         return MemoryStore()
     if not settings.journal.startswith(SQLITE):
@@ -127,10 +135,6 @@ def open_store(loop: Loop, settings: Settings, log: Log) -> Store:
     if settings.journal == settings.home_journal:
         make_home(settings.data_path)
     path = Path(settings.journal.removeprefix(SQLITE)).expanduser()
-
-    def report(found: Report) -> None:
-        log.warning("journal.salvaged", **msgspec.structs.asdict(found))
-
     return SqliteStore(loop, str(path), durability=settings.durability, on_report=report)
 
 

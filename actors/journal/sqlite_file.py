@@ -90,17 +90,40 @@ def open_for_reading(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | 
             connection = _connect(path, "rw", busy_s)
         except sqlite3.OperationalError:
             connection = _connect(path, "ro", busy_s)
+        checked = _checked(connection, path)
+        if checked is not None:
+            checked.execute("PRAGMA query_only=ON")
+        return checked
+
+
+def open_to_look(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | None:
+    """Open the journal at `path` so that nothing of it changes, its log included; None when there is none yet.
+
+    Any number may look, beside live hosts too. In a directory that may not be written a journal can be read whose
+    host has closed it in order, or is alive.
+    """
+    if not os.path.exists(path):
+        return None
+    with explained(path):
         try:
-            _check_whose(connection, path)
-            if _version(connection) == 0:
-                connection.close()
-                return None
-            _check_version(connection, path)
-            connection.execute("PRAGMA query_only=ON")
-        except BaseException:
-            connection.close()
-            raise
-    return connection
+            return _checked(_connect(path, "ro", busy_s), path)
+        except sqlite3.OperationalError:
+            if _has_log(path):
+                raise
+            return _checked(_connect(path, "ro&immutable=1", busy_s), path)
+
+
+def _checked(connection: sqlite3.Connection, path: str) -> sqlite3.Connection | None:
+    """The connection, if it is to a journal that this program can read; closed, if not."""
+    try:
+        _check_whose(connection, path)
+        if _check_version(connection, path) > 0:
+            return connection
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
 
 
 def check_through(connection: sqlite3.Connection, path: str) -> None:
@@ -170,12 +193,15 @@ def explain(error: sqlite3.Error, path: str) -> JournalError:
 
 def _check_log(path: str) -> None:
     """Raise `Damaged` for a file that is gone or empty while its log is not: SQLite would remove the log."""
-    try:
-        has_log = os.stat(f"{path}-wal").st_size > 0
-    except OSError:
-        return
-    if has_log and not (os.path.exists(path) and os.stat(path).st_size > 0):
+    if _has_log(path) and not (os.path.exists(path) and os.stat(path).st_size > 0):
         raise Damaged(f"the journal {path!r} is empty, but there is a log of it")
+
+
+def _has_log(path: str) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except OSError:
+        return False
 
 
 def _make(path: str) -> None:

@@ -14,7 +14,7 @@ from moonward.actors.errors import JournalError, SessionNotFound
 from moonward.actors.journal.codec import decode_all
 from moonward.actors.journal.host_lock import living
 from moonward.actors.journal.sqlite_file import INDEX_BITS, explained, hosts_path, open_for_reading
-from moonward.actors.journal.store import TERMINAL, Done, Entries, Note, Notes, Page, Rows, SessionRow
+from moonward.actors.journal.store import TERMINAL, Done, Entries, Ids, Note, Notes, Page, Rows, SessionRow
 from moonward.supervisor.loop import Loop
 
 T = TypeVar("T")
@@ -108,15 +108,31 @@ def read_rows(path: str, page: Page, epoch: Callable[[], int], connection: sqlit
     """The sessions of a page, oldest first; `epoch` gives the number of the host that reads, 0 for none."""
     if connection is None:
         return []
+    where, values = _conditions(page)
+    limit = -1 if page.limit is None else page.limit
+    return _rows(path, f"{where} ORDER BY num LIMIT ?", [*values, limit], epoch(), connection)
+
+
+def read_row(path: str, session_id: str, connection: sqlite3.Connection | None) -> Rows:
+    """The row of one session, or none."""
+    return [] if connection is None else _rows(path, "id=?", [session_id], 0, connection)
+
+
+def find_ids(prefix: str, limit: int, connection: sqlite3.Connection | None) -> Ids:
+    """At most `limit` ids that begin with `prefix`; it itself is the first of them."""
+    if connection is None:
+        return []
+    query = "SELECT id FROM sessions WHERE id >= ?1 AND substr(id, 1, length(?1)) = ?1 ORDER BY id LIMIT ?2"
+    return [row[0] for row in connection.execute(query, (prefix, limit))]
+
+
+def _rows(path: str, where: str, values: list[Any], me: int, connection: sqlite3.Connection) -> Rows:
     columns = "num, id, phase, started_ms, last_ms, owner, strategy, entries"
     if _knows_users(connection):
         columns += ", user"
-    where, values = _conditions(page)
-    query = f"SELECT {columns} FROM sessions WHERE {where} ORDER BY num LIMIT ?"  # noqa: S608
-    rows = connection.execute(query, [*values, -1 if page.limit is None else page.limit]).fetchall()
+    rows = connection.execute(f"SELECT {columns} FROM sessions WHERE {where}", values).fetchall()  # noqa: S608
     alive = living(hosts_path(path), {row[5] for row in rows if row[2] not in TERMINAL})
     pids = dict(connection.execute("SELECT epoch, pid FROM hosts").fetchall())
-    me = epoch()
     return [
         SessionRow(
             session_id,

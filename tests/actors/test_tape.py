@@ -79,6 +79,32 @@ def test_another_question_diverges_and_says_where_and_what() -> None:
         tapes.check(tape.of(MAIN)[0], AskRequest([QuerySpec("after")]))
 
 
+LONG = "the same text " * 40
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked", "expected", "came"),
+    [
+        ([QuerySpec("a"), QuerySpec("b")], [QuerySpec("a"), QuerySpec("c")], "2 of 2 'b'", "2 of 2 'c'"),
+        ([QuerySpec("a")], [QuerySpec("a"), QuerySpec("c")], "no question after the first 1", "2 of 2 'c"),
+        ([QuerySpec("a", "be brief")], [QuerySpec("a")], "be brief", "question 'a"),
+        ([QuerySpec(LONG + "old")], [QuerySpec(LONG + "new")], "same text old'", "same text new'"),
+    ],
+)
+def test_the_first_question_that_differs_is_told_from_where_it_does(
+    recorded: list[QuerySpec], asked: list[QuerySpec], expected: str, came: str
+) -> None:
+    queries = [LlmQuery.of(f"q-{n}", spec) for n, spec in enumerate(recorded)]
+    step = journal(Paused(queries, [Ask(MAIN, len(queries))], 5)).of(MAIN)[0]
+    with pytest.raises(ReplayDiverged) as caught:
+        tapes.check(step, AskRequest(asked))
+    assert expected in caught.value.expected
+    assert came in caught.value.actual
+    assert caught.value.expected != caught.value.actual
+    assert max(len(caught.value.expected), len(caught.value.actual)) < 300
+    assert all(spec.prompt in caught.value.texts[0] for spec in recorded)
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -16,7 +16,7 @@ from moonward.cli.answers import AnswerCommand, AnswersFile, AnswerSource, AskTe
 from moonward.cli.exit_status import CANCELLED, COMPLETED, FAILED, INTERRUPTED
 from moonward.cli.journal import add_journal, command_line, settings_of
 from moonward.cli.narrator import Narrator
-from moonward.cli.terminal_text import json_line, one_line
+from moonward.cli.operating import complain, print_json, tell_damage
 
 if TYPE_CHECKING:
     from moonward.runtime import Runtime, Session
@@ -30,6 +30,15 @@ MAX_SOURCE_BYTES = 64 << 20
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a command that runs a session."""
     add_package_path(parser)
+    add_answers(parser)
+    add_journal(parser)
+    parser.add_argument(
+        "--json", action="store_true", help="print the whole final event, not the result alone"
+    )
+
+
+def add_answers(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where answers come from."""
     answers = parser.add_mutually_exclusive_group()
     answers.add_argument("--answer", metavar="TEXT", help="answer every query with TEXT")
     answers.add_argument(
@@ -37,10 +46,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     answers.add_argument(
         "--answer-cmd", metavar="CMD", help="a command: prompt on its input, answer on its output"
-    )
-    add_journal(parser)
-    parser.add_argument(
-        "--json", action="store_true", help="print the whole final event, not the result alone"
     )
 
 
@@ -61,14 +66,38 @@ def to_the_end(arguments: argparse.Namespace, start: Callable[[Runtime], Session
     from moonward.runtime import Runtime  # Lua and the actors are loaded by the commands that need them
 
     with Runtime(settings_of(arguments)) as runtime:
+        tell_damage(runtime)
         session = start(runtime)
         narrator = Narrator(session, sys.stderr, full_prompts=isinstance(source, AskTerminal))
         try:
             event = _converse(session, source, narrator)
+        except NoAnswer as reason:
+            complain(f"{reason}; the session is cancelled")
+            event = session.cancel(str(reason))
         except KeyboardInterrupt:
             return _interrupted(runtime, session, narrator, arguments)
         narrator.close()
-        return _print_final(session, event, as_json=arguments.json)
+        return print_final(session.id, event, as_json=arguments.json)
+
+
+def go_on(arguments: argparse.Namespace, runtime: Runtime, session_id: str) -> int:
+    """Answer a session that has begun before, to its end; without an answer it stays paused. The exit status."""
+    source = _answers(arguments)
+    session = runtime.session(session_id)
+    narrator = Narrator(session, sys.stderr, full_prompts=isinstance(source, AskTerminal))
+    event = session.wait()
+    if isinstance(event, Paused):
+        narrator.show(event.queries)
+    try:
+        finished = _converse(session, source, narrator)
+    except NoAnswer as reason:
+        complain(f"{reason}; the session stays paused")
+        return FAILED
+    except KeyboardInterrupt:
+        complain("interrupted; the session stays in the journal, with the answers it has")
+        return INTERRUPTED
+    narrator.close()
+    return print_final(session_id, finished, as_json=arguments.json)
 
 
 def _interrupted(
@@ -85,22 +114,20 @@ def _interrupted(
             event = session.finished()
     if isinstance(event, Finished):
         narrator.close()
-        _print_final(session, event, as_json=arguments.json)
+        print_final(session.id, event, as_json=arguments.json)
         return INTERRUPTED
-    _complain(f"interrupted; the session stays paused: {command_line(arguments, 'feed', session.id)}")
+    complain(f"interrupted; the session stays paused: {command_line(arguments, 'feed', session.id)}")
     if arguments.json:
-        _print_json(event.to_json(session.id))
+        print_json(event.to_json(session.id))
     return INTERRUPTED
 
 
 def _converse(session: Session, source: AnswerSource, narrator: Narrator) -> Finished:
+    """Answer until the end. Raises `NoAnswer`."""
     event = session.wait()
     while isinstance(event, Paused):
         try:
             _answer_all(session, event, source, narrator)
-        except NoAnswer as reason:
-            _complain(f"{reason}; the session is cancelled")
-            return session.cancel(str(reason))
         except TransitionError:  # it ended meanwhile, by a limit or a lost worker: the end says so
             pass
         event = session.wait()
@@ -113,26 +140,18 @@ def _answer_all(session: Session, paused: Paused, source: AnswerSource, narrator
         session.feed(source.answer(query))
 
 
-def _print_final(session: Session, event: Finished, *, as_json: bool) -> int:
+def print_final(session_id: str, event: Finished, *, as_json: bool) -> int:
+    """Print how a session ended; returns the exit status that says so."""
     state = event.state
     if as_json:
-        _print_json(event.to_json(session.id))
+        print_json(event.to_json(session_id))
     elif isinstance(state, Completed):
-        _print_json(state.result)
+        print_json(state.result)
     if isinstance(state, Completed):
         return COMPLETED
     if isinstance(state, Cancelled):
         return CANCELLED
     return FAILED
-
-
-def _print_json(value: Any) -> None:
-    unicode_output = (sys.stdout.encoding or "").lower().startswith("utf")
-    print(json_line(value, ascii_only=not unicode_output), flush=True)
-
-
-def _complain(text: str) -> None:
-    print(f"moonward: {one_line(text)}", file=sys.stderr)
 
 
 def source_of(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import resource
 import sys
@@ -11,7 +12,24 @@ from typing import Any
 
 import moonward
 from moonward.actors.errors import SettingsError
-from moonward.cli import advise, bench, doctor, mcp, packages, run, serve, types
+from moonward.cli import (
+    advise,
+    bench,
+    cancel,
+    doctor,
+    feed,
+    fork,
+    mcp,
+    packages,
+    portable_file,
+    prune,
+    replay,
+    run,
+    serve,
+    sessions,
+    show,
+    types,
+)
 from moonward.cli.exit_status import FAILED, INTERRUPTED, WRONG_USAGE
 from moonward.cli.terminal_text import one_line
 from moonward.supervisor.errors import MoonwardError
@@ -19,6 +37,14 @@ from moonward.supervisor.errors import MoonwardError
 COMMANDS: tuple[Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None], ...] = (
     run.add,
     advise.add,
+    sessions.add,
+    show.add,
+    feed.add,
+    cancel.add,
+    replay.add,
+    fork.add,
+    portable_file.add,
+    prune.add,
     packages.add,
     types.add,
     bench.add,
@@ -33,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Wrong usage ends in `SystemExit(2)`, as argparse does."""
     arguments = parser().parse_args(argv)
     raise_open_file_limit()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every character
     try:
         status: int = arguments.handler(arguments)
     except KeyboardInterrupt:

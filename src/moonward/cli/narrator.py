@@ -7,6 +7,7 @@ A thread of its own reads the events, so that progress and logs show while the m
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from moonward.actors.query import LlmQuery
@@ -41,6 +42,12 @@ class Narrator:
         with self._changed:
             self._changed.wait_for(lambda: query_id in self._shown, PATIENCE_S)
 
+    def show(self, queries: Sequence[LlmQuery]) -> None:
+        """Write questions that were asked before anybody listened."""
+        self._write(questions(queries, full_prompts=self._full_prompts))
+        with self._changed:
+            self._shown.update(query.id for query in queries)
+
     def close(self) -> None:
         """Return when everything has been shown, or after `PATIENCE_S`."""
         self._thread.join(PATIENCE_S)
@@ -68,7 +75,7 @@ def told(event: Event, *, full_prompts: bool) -> list[str]:
     data = event.data
     match event.kind:
         case "paused":
-            return _paused(data["queries"], full_prompts=full_prompts)
+            return questions(data["queries"], full_prompts=full_prompts)
         case "answered":
             left = data["remaining"]
             return [f"  answered {data['query_id']}" + (f", {left} to go" if left else "")]
@@ -87,7 +94,8 @@ def told(event: Event, *, full_prompts: bool) -> list[str]:
             return [f"* {event.kind}"]
 
 
-def _paused(queries: list[LlmQuery], *, full_prompts: bool) -> list[str]:
+def questions(queries: Sequence[LlmQuery], *, full_prompts: bool) -> list[str]:
+    """The lines that tell what a session waits for."""
     count = len(queries)
     lines = [f"* paused: {count} {'question' if count == 1 else 'questions'}"]
     for query in queries:
