@@ -116,6 +116,7 @@ class Engine:
         if not any(strand.is_repeating for strand in self.strands()):
             self._tape = None
         for strand in self.strands():
+            strand.answered()
             query_ids = asks.get(strand.name)
             if query_ids and isinstance(strand.waiting, AskRequest):
                 strand.answer([texts[each] for each in query_ids])

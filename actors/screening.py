@@ -18,14 +18,15 @@ from moonward.actors.plain_text import one_line
 from moonward.actors.query import QuerySpec
 from moonward.actors.worker.wire import (
     AskRequest,
-    Broke,
     CallRequest,
     Done,
+    ForkRequest,
     FromWorker,
     LogNote,
     Note,
     Notes,
     ProgressNote,
+    Request,
     RequireRequest,
 )
 
@@ -52,6 +53,9 @@ MAX_NAME_BYTES = 1024
 
 MAX_NAMES_BYTES = 64 << 10
 """All strategies of a fork. Arbitrary; a thousand names."""
+
+CALLS_PER_CHILD = 100
+"""Calls that a child of a fork counts for: a process takes that much longer than a call."""
 
 CALL_NAME = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32})?")
 """What names of calls look like."""
@@ -123,6 +127,17 @@ class Screen:
         """The model's answers are there: logs and calls are counted anew."""
         self._notes_bytes = self._requests = 0
 
+    def charge(self, request: Request) -> None:
+        """Count a request that is not a repeated one. Raises `Refused`."""
+        if isinstance(request, ForkRequest):
+            self._requests += CALLS_PER_CHILD * len(request.strategies)
+        else:
+            self._requests += 1
+        # a question must be possible after the last call; if the budget refuses it, it is one more call
+        most = self._limits.max_calls * (2 if isinstance(request, AskRequest) else 1)
+        if self._requests > most:
+            raise over("max_calls", self._limits.max_calls)
+
     def read(self, body: bytes) -> FromWorker:
         """The message in the body of a frame. Raises `Refused`."""
         self._frames += 1
@@ -171,11 +186,6 @@ class Screen:
         if isinstance(message, Notes):
             self._check_notes(message.notes, size)
             return
-        self._requests += 1
-        # a question must be possible after the last call; if the budget refuses it, it is one more call
-        most = self._limits.max_calls * (2 if isinstance(message, AskRequest) else 1)
-        if self._requests > most and not isinstance(message, Done | Broke):
-            raise over("max_calls", self._limits.max_calls)
         if isinstance(message, AskRequest):
             self._check_queries(message.queries)
         elif isinstance(message, Done):

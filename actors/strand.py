@@ -21,7 +21,7 @@ from moonward.actors.errors import ReplayDiverged
 from moonward.actors.journal.entries import Started
 from moonward.actors.losses import Loss
 from moonward.actors.note_filter import NoteFilter
-from moonward.actors.screening import Screen
+from moonward.actors.screening import Refused, Screen
 from moonward.actors.tape import Step, Tape
 from moonward.actors.watchdog import Slice
 from moonward.actors.worker import wire
@@ -302,7 +302,7 @@ class Strand:
         if not isinstance(request, AskRequest):
             self.calls += 1
         if not self.is_repeating:
-            self._host.opened(self, None)
+            self._open(request)
             return
         step = self._steps[self._at]
         try:
@@ -312,6 +312,15 @@ class Strand:
             return
         self._at += 1
         self._repeat(step)
+
+    def _open(self, request: Request) -> None:
+        assert self._screen is not None
+        try:
+            self._screen.charge(request)
+        except Refused as refused:
+            self.lose(refused.loss)
+        else:
+            self._host.opened(self, None)
 
     def _repeat(self, step: Step) -> None:
         if step.queries is not None:
@@ -345,12 +354,16 @@ class Strand:
 
         self._host.module(digest, self._host.guarded(loaded))
 
+    def answered(self) -> None:
+        """Somebody has answered this session: what it may do between two answers begins anew."""
+        if self._screen is not None:
+            self._screen.answered()
+
     # -- outcomes ---------------------------------------------------------------------------------------------
 
     def answer(self, texts: Sequence[str]) -> None:
         """Give the answers of the open question."""
-        if self._screen is not None:
-            self._screen.answered()
+        self.answered()
         self._reply(wire.ANSWERS, wire.answers(list(texts)))
 
     def give(self, result: str | None) -> None:

@@ -13,7 +13,7 @@ local function with(opts, name, value)
     for key, each in next, opts do
       copy[key] = each
     end
-    setmetatable(copy, debug.getmetatable(opts))
+    K.liken(copy, opts)
   end
   copy[name] = value
   return copy

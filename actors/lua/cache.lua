@@ -38,7 +38,7 @@ local function without_ours(opts)
       copy[name] = value
     end
   end
-  return setmetatable(copy, debug.getmetatable(opts))
+  return K.liken(copy, opts)
 end
 
 function alc.cache(prompt, opts)

@@ -17,7 +17,7 @@ local MEMORY = '{"t":"failed","kind":"limit","error":"not enough memory: the scr
 local NO_ROOM_HEADER, MEMORY_HEADER = pack("<I4", #NO_ROOM), pack("<I4", #MEMORY) -- there is no memory for them later
 
 local waiting, closed = false, false
-local calls = 0 -- requests since the last answers
+local calls = 0 -- requests since the last answers, or the last fork, whose children may have asked
 
 -- Writes the frame; a host that has gone ends the process. Nothing is allocated between header and end.
 local function put(header, body)
@@ -93,7 +93,8 @@ local function exchange(header, body)
   return reply, unpack("<BI8s4", reply)
 end
 
--- Sends `text` (a JSON object without its closing brace) and waits; `is_question` if it is for the model.
+-- Sends `text` (a JSON object without its closing brace) and waits; `is_question` if the model answers it, or may
+-- answer questions of its own.
 -- Returns true and the answers, the JSON text or nil; or false and a message.
 function K.request(text, is_question)
   if waiting or closed then
@@ -118,9 +119,11 @@ function K.request(text, is_question)
   waiting = false
   K.forget_clocks()
   K.set_clock(now_ms, clocks)
-  if kind == ANSWERS then
+  if is_question and kind ~= REFUSED then
     calls = 0
     K.notes_anew()
+  end
+  if kind == ANSWERS then
     return true, answers(reply, at)
   elseif kind == VALUE then
     return true, (unpack("<s4", reply, at))

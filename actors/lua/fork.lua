@@ -3,6 +3,9 @@
 local K = ...
 local find, concat, type, error = string.find, table.concat, type, error
 
+local MAX_NAME_BYTES = 255 -- the host knows no longer one
+local ON_ERROR = { skip = true, fail = true, abort = true }
+
 local function names_of(strategies)
   if type(strategies) ~= "table" then
     return nil, "strategies must be an array of names, got " .. K.kind(strategies)
@@ -12,8 +15,9 @@ local function names_of(strategies)
     local name = strategies[i]
     if name == nil then
       break
-    elseif type(name) ~= "string" or not find(name, "^[A-Za-z0-9_]+$") then
-      return nil, "strategy name '" .. K.repair(K.tostring(name)) .. "' must match [A-Za-z0-9_]+"
+    elseif type(name) ~= "string" or #name > MAX_NAME_BYTES or not find(name, "^[A-Za-z0-9_]+$") then
+      local shown = K.cut(K.repair(K.tostring(name)), MAX_NAME_BYTES)
+      return nil, "strategy name '" .. shown .. "' must match [A-Za-z0-9_]+"
     end
     names[i] = K.quote(name)
   end
@@ -41,6 +45,9 @@ local function body_of(strategies, ctx, opts)
   local on_error = type(opts) == "table" and opts.on_error
   if type(on_error) ~= "string" then
     on_error = "skip"
+  elseif not ON_ERROR[on_error] then
+    local shown = K.cut(K.repair(on_error), MAX_NAME_BYTES)
+    return nil, "on_error must be 'skip', 'fail' or 'abort', got '" .. shown .. "'"
   end
   return '{"t":"fork","strategies":' .. names .. ',"ctx":' .. text .. ',"on_error":' .. K.quote(on_error)
 end
@@ -50,7 +57,7 @@ function K.alc.fork(strategies, ctx, opts)
   if not body then
     error("alc.fork: " .. problem, 2)
   end
-  local ok, result = K.request(body)
+  local ok, result = K.request(body, true)
   if not ok then
     error(find(result, "^fork:") and "alc." .. result or result, 2)
   end

@@ -15,13 +15,13 @@ end
 
 -- Calls the host with `n` Lua values (nil counts as null); raises at the line of the caller's caller.
 function K.host(name, n, ...)
-  local texts = {}
+  local texts, tables = {}, 0
   for i = 1, n do
-    local text, problem = K.encode((select(i, ...)))
+    local text, more = K.encode((select(i, ...)), nil, tables)
     if not text then
-      error("alc." .. name .. ": cannot encode " .. problem, 3)
+      error("alc." .. name .. ": cannot encode " .. more, 3)
     end
-    texts[i] = text
+    texts[i], tables = text, more
   end
   local ok, result = K.call(name, table.unpack(texts, 1, n))
   if not ok then

@@ -179,8 +179,9 @@ function value(v, depth)
 end
 
 -- The JSON text of v; or nil, what is wrong, and whether it was only too long (`max_bytes`, 0 for no limit).
-function K.encode(v, max_bytes)
-  out, count, size, path, seen, dropped, tables = {}, 0, 0, {}, {}, {}, 0
+-- `counted`: tables in texts that go with this one. Returns how many there are with it as the second value.
+function K.encode(v, max_bytes, counted)
+  out, count, size, path, seen, dropped, tables = {}, 0, 0, {}, {}, {}, counted or 0
   limit = max_bytes and max_bytes > 0 and max_bytes or huge
   local ok, problem = pcall(value, v, 0)
   local text = ok and concat(out, "", 1, count)
@@ -195,7 +196,7 @@ function K.encode(v, max_bytes)
   for i = 1, #warnings do
     K.log("warn", "engine", "JSON leaves out " .. warnings[i])
   end
-  return text
+  return text, tables
 end
 
 -- The JSON text of a string, which is repaired where it is not UTF-8.

@@ -4,6 +4,8 @@ local K = ...
 local E = K.E
 local type, error, load, rawget, rawset, sub, gsub, find = type, error, load, rawget, rawset, string.sub, string.gsub, string.find
 
+local MAX_NAME_BYTES = 255 -- the host knows no longer one
+
 local loaded, preload, loading = {}, {}, {}
 E.package = { loaded = loaded, preload = preload, path = "", cpath = "", config = "/\n;\n?\n!\n-\n" }
 for _, name in ipairs({ "coroutine", "debug", "io", "math", "os", "string", "table", "utf8" }) do
@@ -29,6 +31,8 @@ local function fetch(name)
     return preload[name], ":preload:"
   elseif find(name, "\0", 1, true) then
     return nil, "module name holds a NUL byte"
+  elseif #name > MAX_NAME_BYTES then
+    return nil, "module name of " .. #name .. " bytes is not allowed: at most " .. MAX_NAME_BYTES
   end
   local ok, reply = K.request('{"t":"require","name":' .. K.quote(name))
   if not ok then

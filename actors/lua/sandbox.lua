@@ -37,6 +37,15 @@ function E.setmetatable(...)
   return set_metatable(t, mt)
 end
 
+-- Gives a copy the metatable of its original. One with a finalizer, which was put there later, stays away.
+function K.liken(copy, original)
+  local mt = metatable_of(original)
+  if mt and rawget(mt, "__gc") == nil then
+    set_metatable(copy, mt)
+  end
+  return copy
+end
+
 -- The type of the n-th argument as the standard library names it in complaints.
 function K.got(n, ...)
   if select("#", ...) < n then

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moonward.actors.limits import Limits
 from moonward.actors.screening import MAX_OPTIONS, Refused, Screen
-from moonward.actors.worker.wire import AskRequest, Done, Notes
+from moonward.actors.worker.wire import AskRequest, Broke, Done, Hello, Notes
 
 LOG = ["log", "info", "alc.log", "x"]
 
@@ -126,26 +126,45 @@ def test_notes_without_a_note_are_refused() -> None:
     assert refusal(Screen(Limits()), body("notes", notes=[])) == ("protocol", "0 notes in 24 bytes")
 
 
+def charges(screen: Screen, *bodies: bytes) -> list[str | None]:
+    """What is said of each of these requests, one after the other."""
+    found: list[str | None] = []
+    for each in bodies:
+        request = screen.read(each)
+        assert not isinstance(request, Hello | Notes | Done | Broke)
+        try:
+            screen.charge(request)
+        except Refused as refused:
+            found.append(refused.loss.detail)
+        else:
+            found.append(None)
+    return found
+
+
+CALL = body("call", name="state.get", args=["n", "k"])
+
+
 def test_calls_are_counted_between_two_answers() -> None:
     screen = Screen(Limits(max_calls=3))
-    call = body("call", name="state.get", args=["n", "k"])
-    assert [refusal(screen, call) for _ in range(3)] == [None] * 3
-    assert refusal(screen, ask("x")) is None, "a question must be possible"
-    assert refusal(screen, call) == ("limit", "max_calls (3) exceeded")
+    too_much = "max_calls (3) exceeded"
+    assert charges(screen, CALL, CALL, CALL) == [None] * 3
+    assert charges(screen, ask("x"), CALL) == [None, too_much], "a question must be possible"
     screen.answered()
-    assert refusal(screen, call) is None
+    assert charges(screen, CALL, CALL, CALL, CALL) == [None] * 3 + [too_much]
 
 
 def test_questions_that_are_refused_again_and_again_are_calls() -> None:
     screen = Screen(Limits(max_calls=3))
-    assert [refusal(screen, ask("x")) for _ in range(7)] == [None] * 6 + [("limit", "max_calls (3) exceeded")]
+    assert charges(screen, *[ask("x")] * 7) == [None] * 6 + ["max_calls (3) exceeded"]
 
 
-def test_the_end_is_always_possible() -> None:
-    screen = Screen(Limits(max_calls=1))
-    for _ in range(3):
-        refusal(screen, body("call", name="state.get", args=[]))
-    assert refusal(screen, body("done", value=1)) is None
+def test_a_child_of_a_fork_counts_for_a_hundred_calls() -> None:
+    fork = body("fork", strategies=["a", "b"], ctx={})
+    assert charges(Screen(Limits(max_calls=400)), fork, fork, CALL) == [
+        None,
+        None,
+        "max_calls (400) exceeded",
+    ]
 
 
 def test_frames_are_counted_in_each_slice() -> None:

@@ -47,6 +47,8 @@ class Attack:
     answer: Callable[[str], str] = echo
     feeds: int = 200
     """Questions that are answered; one more is cancelled."""
+    is_slow: bool = False
+    """Run in the long form only."""
 
     def __str__(self) -> str:
         return self.name

@@ -6,7 +6,10 @@ import pytest
 
 from .arena import Arena
 from .attack import Attack, Report
+from .bridge import BRIDGE
+from .burning import BURNING
 from .listed import LISTED
+from .tampering import TAMPERING
 
 pytestmark = pytest.mark.hostile
 
@@ -14,7 +17,7 @@ MOST_MIB = 256
 """What an attack may make the host's own process grow by. Far below what a machine has; see `docs/security.md`."""
 
 
-@pytest.mark.parametrize("attack", LISTED, ids=str)
+@pytest.mark.parametrize("attack", [*LISTED, *TAMPERING, *BRIDGE, *BURNING], ids=str)
 def test_an_attack_hurts_only_itself(arena: Arena, report: list[Report], attack: Attack) -> None:
     found = arena.run(attack)
     report.append(found)
