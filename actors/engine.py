@@ -116,7 +116,7 @@ class Engine:
         if not any(strand.is_repeating for strand in self.strands()):
             self._tape = None
         for strand in self.strands():
-            strand.answered()
+            strand.screen.answered()
             query_ids = asks.get(strand.name)
             if query_ids and isinstance(strand.waiting, AskRequest):
                 strand.answer([texts[each] for each in query_ids])
@@ -135,6 +135,12 @@ class Engine:
             strand.give_module(called.result or "", body)
         else:
             strand.give(called.result)
+
+    def spent(self, strand_name: str, cpu_s: float) -> None:
+        """A call of a strand kept the host's processor busy for so many seconds."""
+        strand = self._find(strand_name)
+        if strand is not None:
+            strand.screen.spent(cpu_s)
 
     def restart(self, strand_name: str) -> None:
         """Run a strand again after its loss."""

@@ -79,7 +79,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All that `alc.stats` holds, as JSON. It is part of each snapshot; a thousand figures take 20 KiB."""
     max_calls: int = 10_000
     """Calls of the host (`alc.state`, cards, `require`, …) between two questions. Each is recorded, and takes a tenth
-    of a millisecond: a second of nothing else. A child of `alc.fork` counts for a hundred."""
+    of a millisecond: a second of nothing else. A call that computes counts for one more each millisecond, a child
+    of `alc.fork` for a hundred."""
     max_kept_bytes: int = 128 * MIB
     """What a session may make its host keep in all: questions, results of calls, values and cards that it stores,
     less 16 KiB for each answer, so that questions of usual size do not count. As much as its VM may hold."""

@@ -54,6 +54,9 @@ MAX_NAME_BYTES = 1024
 MAX_NAMES_BYTES = 64 << 10
 """All strategies of a fork. Arbitrary; a thousand names."""
 
+CALL_CPU_S = 0.001
+"""Seconds of the host's processor for each of which a call counts for one more. An ordinary call takes a tenth."""
+
 CALLS_PER_CHILD = 100
 """Calls that a child of a fork counts for: a process takes that much longer than a call."""
 
@@ -107,7 +110,7 @@ def over(name: str, limit: int) -> Refused:
 
 
 class Screen:
-    """Takes the frames of one worker under its `limits`."""
+    """Takes the frames of one strand's workers under its `limits`."""
 
     def __init__(self, limits: Limits) -> None:
         self.max_frame_bytes = limits.max_frame_bytes
@@ -119,6 +122,10 @@ class Screen:
         self._max_notes_frame = FLUSH_BYTES + MAX_NAME_BYTES + max(line, limits.max_stats_bytes)
         self._max_notes = 2 * (limits.max_notes_bytes + self._max_notes_frame)
 
+    def begin(self) -> None:
+        """Another worker begins: it will say again what was said."""
+        self._frames = self._notes_bytes = 0
+
     def slice_begins(self) -> None:
         """The worker has been given something to go on with."""
         self._frames = 0
@@ -126,6 +133,10 @@ class Screen:
     def answered(self) -> None:
         """The model's answers are there: logs and calls are counted anew."""
         self._notes_bytes = self._requests = 0
+
+    def spent(self, cpu_s: float) -> None:
+        """A call has kept the host's processor busy for so many seconds: it counts for more than one."""
+        self._requests += int(cpu_s / CALL_CPU_S)
 
     def charge(self, request: Request) -> None:
         """Count a request that is not a repeated one. Raises `Refused`."""

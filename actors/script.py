@@ -6,6 +6,7 @@ within the budget, and answers what needs no model.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol
@@ -274,24 +275,31 @@ class Script:
         session_id, calls = self._started.session_id, self._services.calls
         digest, args, namespace = digest_of(request), bytes(request.args), self._namespace()
 
-        def work() -> CallOutcome:
-            return calls.perform(session_id, sequence, digest, request.name, args, namespace)
+        def work() -> tuple[CallOutcome, float]:
+            began_s = time.thread_time()
+            outcome = calls.perform(session_id, sequence, digest, request.name, args, namespace)
+            return outcome, time.thread_time() - began_s
 
         def again() -> None:
             if key[0] is self.engine:
                 self._perform(strand, sequence, request, attempt + 1)
 
-        def done(outcome: CallOutcome | None, error: BaseException | None) -> None:
+        def done(performed: tuple[CallOutcome, float] | None, error: BaseException | None) -> None:
             if key[0] is not self.engine:
                 return
-            if outcome is None:
+            if performed is None:
                 self._call_failed(request.name, error, attempt, again)
                 return
+            outcome, cpu_s = performed
             if outcome.cause is not None:
                 self._log_failure(request.name, outcome.cause)
+            assert self.engine is not None
+            self.engine.spent(strand, cpu_s)
             self._settle(key, self._entry(strand, request, result=outcome.result, error=outcome.error))
 
-        self._services.jobs.submit(work, self.guarded(done))
+        is_card = request.name.startswith("card.")
+        thread = self._services.files if is_card else self._services.jobs
+        thread.submit(work, self.guarded(done))
 
     def _namespace(self) -> str:
         """Where the session's state is. Its host said so, in `ctx`; what a worker says does not count."""

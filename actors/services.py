@@ -60,6 +60,7 @@ class Log(Protocol):
 class Services:
     """Shared by all actors of a Runtime; used on the loop's thread.
 
+    `jobs` is for what blocks for milliseconds, `files` for what may take a second: cards, portable files.
     `registry`, `pool` and `sessions` are replaced when those actors are restarted: nobody keeps them. `now` is the
     one clock. `salvaged` says what of the journal was damaged when it was opened. `orphans` are the sessions of a
     session supervisor that failed, and whether they slept.
@@ -69,6 +70,7 @@ class Services:
     settings: Settings
     store: Store
     jobs: JobThread
+    files: JobThread
     calls: HostCalls
     log: Log
     now: Callable[[], Instant]

@@ -92,6 +92,7 @@ class Strand:
         self.name = name
         self.waiting: Request | None = None
         self.has_ended = False
+        self.screen = Screen(limits)
         self.calls = 0
         self._services = services
         self._host = host
@@ -106,7 +107,6 @@ class Strand:
         self._notes = NoteFilter()
         self._was_lost = False
         self._link: WorkerLink | None = None
-        self._screen: Screen | None = None
         self._slice: Slice | None = None
         self._life = 0
         self._stays = False
@@ -202,11 +202,11 @@ class Strand:
             return
         started, limits, faults = self._started, self._limits, self._services.faults
         link_to = WorkerLink if faults is None else faults.link_of(started.session_id, self.name)
-        self._screen = Screen(limits)
+        self.screen.begin()
         self._link = link_to(
             self._services.loop,
             ready.process,
-            self._screen,
+            self.screen,
             self._host.guarded(self._message),
             self._host.guarded(self._lost),
         )
@@ -314,9 +314,8 @@ class Strand:
         self._repeat(step)
 
     def _open(self, request: Request) -> None:
-        assert self._screen is not None
         try:
-            self._screen.charge(request)
+            self.screen.charge(request)
         except Refused as refused:
             self.lose(refused.loss)
         else:
@@ -354,16 +353,11 @@ class Strand:
 
         self._host.module(digest, self._host.guarded(loaded))
 
-    def answered(self) -> None:
-        """Somebody has answered this session: what it may do between two answers begins anew."""
-        if self._screen is not None:
-            self._screen.answered()
-
     # -- outcomes ---------------------------------------------------------------------------------------------
 
     def answer(self, texts: Sequence[str]) -> None:
         """Give the answers of the open question."""
-        self.answered()
+        self.screen.answered()
         self._reply(wire.ANSWERS, wire.answers(list(texts)))
 
     def give(self, result: str | None) -> None:

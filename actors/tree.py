@@ -89,6 +89,7 @@ def build(
         settings=settings,
         store=store,
         jobs=JobThread(loop, "moonward-calls"),
+        files=JobThread(loop, "moonward-files"),
         calls=HostCalls(data_dir),
         log=log,
         now=now,
@@ -209,7 +210,7 @@ def export(services: Services, session_id: str, path: Path, reply: Reply[None]) 
         if found is None:
             reply.fail(error or SessionNotFound(session_id))
         else:
-            services.jobs.submit(lambda: write_whole(path, portable.pack(found)), settled(reply))
+            services.files.submit(lambda: write_whole(path, portable.pack(found)), settled(reply))
 
     portable.collect(services.store, session_id, collected)
 
@@ -229,7 +230,7 @@ def import_(services: Services, path: Path, reply: Reply[str]) -> None:
         else:
             time_travel.hold(services, session_id, reply)
 
-    services.jobs.submit(lambda: portable.unpack(read_whole(path)), unpacked)
+    services.files.submit(lambda: portable.unpack(read_whole(path)), unpacked)
 
 
 def read_whole(path: Path) -> bytes:

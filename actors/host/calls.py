@@ -63,7 +63,8 @@ class HostCalls:
                 raise CallError("there is no such call of the host")
             values = arguments.decode(args)
             if name in state_store.OPERATIONS:
-                outcome = self._state.call(key, name, [namespace, *values[1:]] if namespace else values)
+                values[:1] = values[:1] if namespace is None else [namespace]
+                outcome = self._state.call(key, name, values)
             else:
                 outcome = self._cards.call(key, name, values)
         except CallError as error:

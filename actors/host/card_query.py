@@ -19,6 +19,15 @@ MAX_CONDITIONS = 1000
 MAX_DEPTH = 32
 """Deepest nesting of one `where`. Arbitrary; cards are three deep."""
 
+MAX_COMPARISONS = 1_000_000
+"""Values that one query may compare, over all cards. Half a second; ten thousand cards with a hundred conditions."""
+
+MAX_ORDER_KEYS = 16
+"""Most keys of one `order_by`. Arbitrary; queries by hand have two."""
+
+MAX_KEY_BYTES = 1024
+"""Longest key of an `order_by`. Arbitrary; a path of words."""
+
 MISSING = object()
 """Stands for a field that is not there."""
 
@@ -53,6 +62,33 @@ def member(value: Any, values: list[Any]) -> bool:
     return any(equal(value, each) for each in values)
 
 
+class Choices:
+    """The array of an `in`: a plain value is looked up, an array or object compared with each."""
+
+    def __init__(self, values: list[Any]) -> None:
+        self.values = values
+        self._plain = {(isinstance(each, bool), each) for each in values if not is_table(each)}
+
+    def __contains__(self, value: Any) -> bool:
+        if is_table(value):
+            return member(value, self.values)
+        return (isinstance(value, bool), value) in self._plain
+
+
+def is_table(value: Any) -> bool:
+    """Whether it is an array or an object."""
+    return isinstance(value, dict | list)
+
+
+def size_of(value: Any) -> int:
+    """How many values there are in a value, itself included."""
+    if isinstance(value, dict):
+        return 1 + sum(map(size_of, value.values()))
+    if isinstance(value, list):
+        return 1 + sum(map(size_of, value))
+    return 1
+
+
 def contains(value: Any, part: Any) -> bool:
     """Whether a string has a part, or an array an element."""
     if isinstance(value, str):
@@ -72,8 +108,8 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "lte": lambda value, operand: ordered(value, operand) and value <= operand,
     "gt": lambda value, operand: ordered(value, operand) and value > operand,
     "gte": lambda value, operand: ordered(value, operand) and value >= operand,
-    "in": lambda value, operand: value is not MISSING and member(value, operand),
-    "nin": lambda value, operand: value is MISSING or not member(value, operand),
+    "in": lambda value, operand: value is not MISSING and value in operand,
+    "nin": lambda value, operand: value is MISSING or value not in operand,
     "exists": lambda value, operand: (value is not MISSING) == operand,
     "contains": contains,
     "starts_with": starts_with,
@@ -87,10 +123,11 @@ def where(conditions: Any) -> Predicate:
 
 
 class Parser:
-    """Reads one `where`, and counts what it holds."""
+    """Reads one `where`, and counts what it holds, and later what it compares."""
 
     def __init__(self) -> None:
         self._count = 0
+        self._left = MAX_COMPARISONS
 
     def conditions(self, value: Any, path: tuple[str, ...], depth: int) -> Predicate:
         """All conditions of an object at `path`."""
@@ -114,14 +151,38 @@ class Parser:
             return every(parts) if name == "_and" else some(parts)
         inside = (*path, name)
         if not isinstance(value, dict):
-            return comparison(inside, "eq", value)
+            return self._comparison(inside, "eq", value)
         operators = [each for each in value if each in OPERATORS]
         if not operators:
             return self.conditions(value, inside, depth + 1)
         if len(operators) < len(value):
             raise CallError(f"where.{'.'.join(inside)} mixes operators and fields")
         self._count += len(operators)
-        return every([comparison(inside, each, value[each]) for each in operators])
+        return every([self._comparison(inside, each, value[each]) for each in operators])
+
+    def _comparison(self, path: tuple[str, ...], operator: str, operand: Any) -> Predicate:
+        """A comparison of the field at `path`. Raises `CallError` for an operand of a wrong type."""
+        what = f"where.{'.'.join(path)}.{operator}"
+        size = size_of(operand)
+        if operator in ("in", "nin"):
+            operand = Choices(arguments.array(operand, what))
+        elif operator == "exists":
+            arguments.flag(operand, what)
+        test = OPERATORS[operator]
+
+        def compare(value: Any) -> bool:
+            found = field(value, path)
+            self._spend(size if is_table(found) else 1)
+            if operator == "contains" and isinstance(found, list):
+                self._spend(len(found) * size)
+            return test(found, operand)
+
+        return compare
+
+    def _spend(self, comparisons: int) -> None:
+        self._left -= comparisons
+        if self._left < 0:
+            raise CallError(f"the query compares more than {MAX_COMPARISONS} values; ask for less")
 
 
 def every(parts: list[Predicate]) -> Predicate:
@@ -139,17 +200,6 @@ def negated(part: Predicate) -> Predicate:
     return lambda value: not part(value)
 
 
-def comparison(path: tuple[str, ...], operator: str, operand: Any) -> Predicate:
-    """A comparison of the field at `path`. Raises `CallError` for an operand of a wrong type."""
-    what = f"where.{'.'.join(path)}.{operator}"
-    if operator in ("in", "nin"):
-        operand = arguments.array(operand, what)
-    elif operator == "exists":
-        arguments.flag(operand, what)
-    test = OPERATORS[operator]
-    return lambda value: test(field(value, path), operand)
-
-
 def field(value: Any, path: tuple[str, ...]) -> Any:
     """The value at a path of field names, or `MISSING`."""
     for name in path:
@@ -162,9 +212,11 @@ def field(value: Any, path: tuple[str, ...]) -> Any:
 def order_by(keys: Any) -> list[tuple[tuple[str, ...], bool]]:
     """The (path, whether descending) pairs of an `order_by`. Raises `CallError`."""
     listed = [keys] if isinstance(keys, str) else arguments.array(keys, "order_by")
+    if len(listed) > MAX_ORDER_KEYS:
+        raise CallError(f"order_by holds more than {MAX_ORDER_KEYS} keys")
     pairs = []
     for key in listed:
-        path = arguments.text(key, "order_by", arguments.MAX_RESULT_BYTES)
+        path = arguments.text(key, "order_by", MAX_KEY_BYTES)
         pairs.append((tuple(path.removeprefix("-").split(".")), path.startswith("-")))
     return pairs
 

@@ -65,8 +65,14 @@ def call_has(db: sqlite3.Connection, ns: str, key: str) -> str:
 
 def call_keys(db: sqlite3.Connection, ns: str) -> str:
     """`keys()`: the keys, in order of their bytes."""
-    rows = db.execute("SELECT key FROM state WHERE ns = ? ORDER BY key", (ns,)).fetchall()
-    return arguments.result([key for (key,) in rows])
+    keys: list[str] = []
+    size = 0
+    for (key,) in db.execute("SELECT key FROM state WHERE ns = ? ORDER BY key", (ns,)):
+        size += len(key) + len('"",')
+        if size > arguments.MAX_RESULT_BYTES:
+            raise CallError(f"the keys are more than {arguments.MAX_RESULT_BYTES} bytes")
+        keys.append(key)
+    return arguments.result(keys)
 
 
 def call_set(db: sqlite3.Connection, ns: str, key: str, value: Any) -> None:

@@ -64,11 +64,9 @@ local function tell(note, key)
   elseif key then
     latest[key] = note
   else
-    if dropped == 0 then
-      add(line("warn", "engine", format("more logs than max_notes_bytes (%d) since the last question:"
-        .. " lines are dropped from here on", K.limits.max_notes_bytes)))
-    end
-    dropped = dropped + 1
+    dropped = 1
+    add(line("warn", "engine", format("more logs than max_notes_bytes (%d) since the last question:"
+      .. " lines are dropped from here on", K.limits.max_notes_bytes)))
   end
 end
 
@@ -100,6 +98,10 @@ function K.shortened(text, name)
 end
 
 function K.log(level, source, message)
+  if dropped > 0 then
+    dropped = dropped + 1
+    return
+  end
   tell(line(level, source, K.shortened(message, "max_log_bytes")))
 end
 

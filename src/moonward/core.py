@@ -282,9 +282,10 @@ class Core:
         left_s = max(0.2, deadline_s - time.monotonic())
         self.loop.post(lambda: self.services.store.close(left_s, lambda error: _complete(closed, None)))
         closed.wait(left_s + 0.2)
-        if self.services.calls.is_used:
-            self.services.jobs.submit(self.services.calls.close, lambda _, error: None)
         self.services.jobs.close(0.2)
+        if self.services.calls.is_used:
+            self.services.files.submit(self.services.calls.close, lambda _, error: None)
+        self.services.files.close(0.2)
         self.loop.stop(1.0)
 
     def _abandon(self) -> None:

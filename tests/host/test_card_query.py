@@ -273,3 +273,51 @@ def test_a_page_that_makes_no_sense_is_an_error(wrong: Any) -> None:
 def test_an_order_that_makes_no_sense_is_an_error(wrong: Any) -> None:
     with pytest.raises(CallError, match="order_by must"):
         card_query.order_by(wrong)
+
+
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 3)
+    | st.sampled_from([0.0, 1.0, 2.5])
+    | st.text("ab", max_size=2)
+)
+ANY = st.recursive(
+    PLAIN, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.just("k"), inner, max_size=1)
+)
+
+
+@given(ANY, st.lists(ANY, max_size=6))
+def test_looking_up_a_choice_is_comparing_it_with_each(value: Any, choices: list[Any]) -> None:
+    assert (value in card_query.Choices(choices)) == card_query.member(value, choices)
+
+
+def asked(where: Any, cards: list[Any]) -> int:
+    """How many of the cards match."""
+    matches = card_query.where(where)
+    return sum(map(matches, cards))
+
+
+def test_a_query_may_have_very_many_choices() -> None:
+    cards = [{"n": n} for n in range(2000)]
+    assert asked({"n": {"in": [str(n) for n in range(100_000)] + [7]}}, cards) == 1
+
+
+def test_a_query_that_compares_without_end_is_refused() -> None:
+    numbers = list(range(2000))
+    cards = [{"list": numbers, "n": n} for n in range(1000)]
+    with pytest.raises(CallError, match="compares more than 1000000 values"):
+        asked({"list": numbers}, cards)
+    with pytest.raises(CallError, match="compares more than 1000000 values"):
+        asked({"list": {"contains": {"a": numbers}}}, cards)
+    with pytest.raises(CallError, match="compares more than 1000000 values"):
+        asked({"_or": [{"x": n} for n in range(900)]}, cards * 2)
+    assert asked({"_or": [{"n": n} for n in range(900)]}, cards) == 900
+
+
+def test_an_order_has_few_and_short_keys() -> None:
+    assert len(card_query.order_by(["a"] * 16)) == 16
+    with pytest.raises(CallError, match="more than 16 keys"):
+        card_query.order_by(["a"] * 17)
+    with pytest.raises(CallError, match="longer than 1024 bytes"):
+        card_query.order_by("a." * 600)

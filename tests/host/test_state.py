@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +236,22 @@ def test_any_sequence_of_changes_ends_as_it_does_on_a_dict(
     assert stored == model
     assert json.loads(state("keys", "ns").result or "") == sorted(model)
     calls.close()
+
+
+def test_keys_that_fit_no_result_are_refused_before_they_are_gathered(
+    state: Call, host: HostCalls, tmp_path: Path
+) -> None:
+    assert state("set", "many", "k", 1).error is None
+    with closing(sqlite3.connect(tmp_path / "state.db")) as db, db:
+        rows = (("many", f"{number:0900}", "1") for number in range(5000))
+        db.executemany("INSERT INTO state VALUES (?, ?, ?)", rows)
+    assert state("keys", "many").error == "alc.state.keys: the keys are more than 4194304 bytes"
+
+
+def test_the_namespace_that_the_host_names_is_the_only_one(host: HostCalls) -> None:
+    for number, args in enumerate((b'["theirs","k",1]', b'["theirs","k",2]')):
+        assert host.perform("s", str(number), "d", "state.set", args, "mine").error is None
+    assert host.perform("s", "2", "d", "state.get", b'["theirs","k"]').result is None
+    assert host.perform("s", "3", "d", "state.get", b'["any","k"]', "mine").result == "2"
+    assert host.perform("s", "4", "d", "state.keys", b"[]", "mine").result == '["k"]'
+    assert "must not be empty" in (host.perform("s", "5", "d", "state.get", b'["x","k"]', "").error or "")

@@ -174,10 +174,9 @@ HOST = [
     ),
     row(
         821,
-        """for i = 1, 300 do alc.card.create({pkg = {name = 'many'}, text = ('x'):rep(100), n = i}) end
-        local list = {} for i = 1, 1e5 do list[i] = 'value ' .. i end
-        local conditions = {} for i = 1, 300 do conditions[i] = {text = {['in'] = list}} end
-        return #alc.card.find({where = {_or = conditions}})""",
+        """for i = 1, 300 do alc.card.create({pkg = {name = 'many'}, list = {{i}, {i, i}}, n = i}) end
+        local list = {} for i = 1, 2e4 do list[i] = {i} end
+        return #alc.card.find({where = {list = {contains = list}}})""",
         LUA,
         VALUE,
         limits={"cpu_seconds": 3, "slice_seconds": 12, "memory_bytes": 128 << 20},

@@ -27,7 +27,7 @@ GLOBALS = [
         207,
         WIPE
         + "set('k', {1}) log('info', 'x') return llm(encode(decode(encode({ #map({1}, llm), #chunk('a'), mean({3}), get('k') }))))",
-        "re: [1,1,3,[1]]",
+        "re: [1,1,3.0,[1]]",
     ),
     value(
         208,
