@@ -117,7 +117,7 @@ class Screen:
         self._limits = limits
         self._frames = 0
         self._notes_bytes = 0
-        self._requests = 0
+        self._requests = self._extra = 0
         line = ESCAPED * max(limits.max_log_bytes, 1) + MAX_NAME_BYTES
         self._max_notes_frame = FLUSH_BYTES + MAX_NAME_BYTES + max(line, limits.max_stats_bytes)
         self._max_notes = 2 * (limits.max_notes_bytes + self._max_notes_frame)
@@ -132,11 +132,11 @@ class Screen:
 
     def answered(self) -> None:
         """The model's answers are there: logs and calls are counted anew."""
-        self._notes_bytes = self._requests = 0
+        self._notes_bytes = self._requests = self._extra = 0
 
     def spent(self, cpu_s: float) -> None:
         """A call has kept the host's processor busy for so many seconds: it counts for more than one."""
-        self._requests += int(cpu_s / CALL_CPU_S)
+        self._extra += int(cpu_s / CALL_CPU_S)
 
     def charge(self, request: Request) -> None:
         """Count a request that is not a repeated one. Raises `Refused`."""
@@ -146,8 +146,15 @@ class Screen:
             self._requests += 1
         # a question must be possible after the last call; if the budget refuses it, it is one more call
         most = self._limits.max_calls * (2 if isinstance(request, AskRequest) else 1)
-        if self._requests > most:
-            raise over("max_calls", self._limits.max_calls)
+        if self._requests + self._extra > most:
+            raise self._too_many_calls()
+
+    def _too_many_calls(self) -> Refused:
+        what = f"max_calls ({self._limits.max_calls}) exceeded"
+        if self._extra:
+            busy_s = self._extra * CALL_CPU_S
+            what += f": {self._requests} calls, and {busy_s:.1f} s of the host's processor for them"
+        return Refused(Loss("limit", what))
 
     def read(self, body: bytes) -> FromWorker:
         """The message in the body of a frame. Raises `Refused`."""

@@ -40,6 +40,10 @@ end
 """
 
 
+USES_ALL_THREADS = "return { alc.state.has('x'), (pcall(require, 'nothing')), #alc.card.list({}) }"
+"""Starts the threads that a Runtime starts when they are first needed: they are no leftovers."""
+
+
 class Victim:
     """A session that is asked without a pause by a thread of its own; its answers are checked."""
 
@@ -108,7 +112,7 @@ class Arena:
     def __init__(self, data_dir: Path, make: Callable[..., moonward.Runtime] = moonward.Runtime) -> None:
         self.runtime = make(data_dir=data_dir, warm_workers=WARM)
         self.victim = Victim(self.runtime)
-        self.runtime.start("return alc.state.has('x') or pcall(require, 'nothing')").finished(PATIENCE_S)
+        self.runtime.start(USES_ALL_THREADS).finished(PATIENCE_S)
         self._calm = self._settled(None)
 
     def __enter__(self) -> Arena:
