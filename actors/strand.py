@@ -226,17 +226,7 @@ class Strand:
             strategy=self._strategy,
             clocks=self._next_clocks(),
             memory_bytes=limits.memory_bytes,
-            max_frame_bytes=limits.max_frame_bytes,
-            max_result_bytes=limits.max_result_bytes,
-            max_query_bytes=limits.max_query_bytes,
-            max_queries=limits.max_queries,
-            max_error_bytes=limits.max_error_bytes,
-            max_log_bytes=limits.max_log_bytes,
-            max_code_bytes=limits.max_code_bytes,
-            max_notes_bytes=limits.max_notes_bytes,
-            max_stats_bytes=limits.max_stats_bytes,
-            max_calls=limits.max_calls,
-            max_strands=limits.max_strands,
+            **{name: getattr(limits, name) for name in wire.LIMIT_NAMES},
             dirs=self._services.dirs,
         )
         self._write(wire.frame(msgspec.json.encode(begin)))

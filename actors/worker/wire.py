@@ -45,6 +45,21 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 Readings = list[tuple[Count, Count]]
 """Clock readings as a worker sends them: (milliseconds after the one before, count)."""
 
+LIMIT_NAMES = (
+    "max_frame_bytes",
+    "max_result_bytes",
+    "max_query_bytes",
+    "max_queries",
+    "max_error_bytes",
+    "max_log_bytes",
+    "max_code_bytes",
+    "max_notes_bytes",
+    "max_stats_bytes",
+    "max_calls",
+    "max_strands",
+)
+"""Limits that a worker is told, and holds by itself; fields of `Limits` and of `Begin`."""
+
 Int64 = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 
 

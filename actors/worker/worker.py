@@ -19,7 +19,7 @@ import msgspec
 from moonward.actors.limits import Limits
 from moonward.actors.worker.prelude import Prelude
 from moonward.actors.worker.vm import LUA_VERSION, Chunks, NoRoom, Vm, compiled
-from moonward.actors.worker.wire import HEADER, PROTOCOL, Begin, Broke, Hello, frame
+from moonward.actors.worker.wire import HEADER, LIMIT_NAMES, PROTOCOL, Begin, Broke, Hello, frame
 
 STDIN, STDOUT = 0, 1
 
@@ -28,20 +28,6 @@ SEED_BYTES = 4
 
 RANDOM_MASK = (1 << 63) - 1
 """Lua's integers end here."""
-
-LIMIT_NAMES = (
-    "max_frame_bytes",
-    "max_result_bytes",
-    "max_query_bytes",
-    "max_queries",
-    "max_error_bytes",
-    "max_log_bytes",
-    "max_code_bytes",
-    "max_notes_bytes",
-    "max_stats_bytes",
-    "max_calls",
-    "max_strands",
-)
 
 
 class Kit:
