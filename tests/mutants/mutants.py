@@ -247,7 +247,7 @@ MUTANTS = [
     Mutant(
         "nobody is told before it is durable",
         "actors/outbox.py",
-        "        if self._durable == self._appended and not self._waiting:",
+        "        if self.is_clear:",
         "        if True:",
         DURABLE,
     ),
