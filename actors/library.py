@@ -123,12 +123,16 @@ def field_of(pattern: re.Pattern[str], text: str) -> Field:
     return Field(found["name"], found["optional"] == "?", found["type"], found.get("text", ""))
 
 
+WRITTEN = "-- Definitions of what moonward gives to scripts. Written by `moonward types`; changes are lost."
+"""By this line a file that was written is known again."""
+
+
 def luacats(described: Library) -> str:
     """A definition file for language servers that know LuaCATS."""
     lines = [
         "---@meta",
         "",
-        "-- Definitions of what moonward gives to scripts. Written by `moonward types`; changes are lost.",
+        WRITTEN,
         "",
     ]
     for table in described.table:

@@ -41,6 +41,7 @@ class Installation(NamedTuple):
 
     installed: list[PackageInfo]
     skipped: list[str]
+    is_collection: bool
 
 
 def install_packages(
@@ -129,10 +130,11 @@ def clone_repository(url: str, target: Path, env: Mapping[str, str], timeout_s: 
 
 def install_folder(folder: Path, home: Path, name: str, *, replaces: bool = True) -> Installation:
     """Install a folder with an `init.lua` as `name`, or each of its sub-folders that has one."""
-    if (folder / "init.lua").is_file():
-        sources = {name: folder}
-    else:
+    is_collection = not (folder / "init.lua").is_file()
+    if is_collection:
         sources = {each.name: each for each in sorted(folder.iterdir()) if (each / "init.lua").is_file()}
+    else:
+        sources = {name: folder}
     if not sources:
         raise PackageError("no init.lua at the root or in a sub-folder: this is no package")
     for each in sources:
@@ -153,7 +155,7 @@ def install_folder(folder: Path, home: Path, name: str, *, replaces: bool = True
     finally:
         shutil.rmtree(staging, ignore_errors=True)
     installed = [describe(str(home), each) for each in sources]
-    return Installation([info for info in installed if info is not None], skipped)
+    return Installation([info for info in installed if info is not None], skipped, is_collection)
 
 
 def replace_folder(fresh: Path, place: Path, former: Path) -> None:

@@ -23,6 +23,7 @@ class PackageInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     path: str
     version: str | None = None
     description: str | None = None
+    category: str | None = None
 
 
 def list_packages(directories: Iterable[str | os.PathLike[str]]) -> list[PackageInfo]:
@@ -56,7 +57,7 @@ def describe(root: str, name: str) -> PackageInfo | None:
     if source is None:
         return None
     meta = package_meta(source.decode("utf-8", "replace"))
-    return PackageInfo(name, path, meta.get("version"), meta.get("description"))
+    return PackageInfo(name, path, meta.get("version"), meta.get("description"), meta.get("category"))
 
 
 def remove_package(name: str, home: Path) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-FIELDS = ("name", "version", "description")
+FIELDS = ("name", "version", "description", "category")
 
 TOKEN = re.compile(
     r"""

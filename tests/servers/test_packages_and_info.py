@@ -7,9 +7,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import mcp_types as types
 import pytest
+from mcp.client.client import Client
 
 import moonward
+from moonward.actors.library import WRITTEN, library, luacats
 
 from .inside import ERAS, call, client, run
 
@@ -18,7 +21,7 @@ pytestmark = pytest.mark.parametrize("era", ERAS)
 
 def package(folder: Path, version: str = "1.0") -> Path:
     folder.mkdir(parents=True)
-    meta = f'name = "{folder.name}", version = "{version}", description = "d"'
+    meta = f'name = "{folder.name}", version = "{version}", description = "d", category = "c"'
     (folder / "init.lua").write_text(
         f"local M = {{ meta = {{ {meta} }} }}\nM.meta = {{ {meta} }}\nfunction M.run() return '{version}' end\nreturn M\n"
     )
@@ -41,7 +44,7 @@ def test_a_package_is_installed_listed_run_and_removed(era: str, tmp_path: Path)
         async with client(tmp_path, era, package_paths=[home]) as host:
             assert (await call(host, "alc_pkg_list"))["packages"] == []
             done = await call(host, "alc_pkg_install", url=str(source))
-            assert (done["installed"], done["skipped"]) == (["mine"], [])
+            assert (done["mode"], done["installed"], done["skipped"]) == ("local_single", ["mine"], [])
             assert done["types_path"] == str(definitions)
             assert definitions.read_text().startswith("---@meta")
             listed = await call(host, "alc_pkg_list")
@@ -50,6 +53,7 @@ def test_a_package_is_installed_listed_run_and_removed(era: str, tmp_path: Path)
                     "name": "mine",
                     "version": "1.0",
                     "description": "d",
+                    "category": "c",
                     "path": str(home / "mine"),
                     "source": str(home),
                     "scope": "global",
@@ -75,11 +79,12 @@ def test_from_a_directory_packages_are_replaced_and_from_git_skipped_unless_forc
     async def test() -> None:
         async with client(tmp_path, era) as host:
             for source in (str(tmp_path / "all"), str(tmp_path / "all")):
-                assert (await call(host, "alc_pkg_install", url=source))["installed"] == ["one", "two"]
+                done = await call(host, "alc_pkg_install", url=source)
+                assert (done["mode"], done["installed"]) == ("local_collection", ["one", "two"])
             stale = tmp_path / "packages" / "one" / "init.lua"
             stale.write_text("-- stale")
             done = await call(host, "alc_pkg_install", url=url)
-            assert (done["installed"], done["skipped"]) == ([], ["one", "two"])
+            assert (done["mode"], done["installed"], done["skipped"]) == ("collection", [], ["one", "two"])
             assert stale.read_text() == "-- stale"
             done = await call(host, "alc_pkg_install", url=url, force=True)
             assert (done["installed"], done["skipped"]) == (["one", "two"], [])
@@ -88,7 +93,14 @@ def test_from_a_directory_packages_are_replaced_and_from_git_skipped_unless_forc
     run(test)
 
 
-def test_definitions_that_are_there_stay_and_a_place_that_cannot_be_written_is_no_matter(
+async def shown(host: Client) -> str:
+    """The definitions that hosts see."""
+    (content,) = (await host.read_resource("alc://types/alc.d.lua")).contents
+    assert isinstance(content, types.TextResourceContents)
+    return content.text
+
+
+def test_definitions_of_others_stay_ours_are_kept_up_and_a_place_that_cannot_be_written_is_no_matter(
     era: str, tmp_path: Path
 ) -> None:
     source = package(tmp_path / "src" / "mine")
@@ -101,7 +113,14 @@ def test_definitions_that_are_there_stay_and_a_place_that_cannot_be_written_is_n
             done = await call(host, "alc_pkg_install", url=str(source), name="yours")
             assert done["installed"] == ["yours"]
             assert done["types_path"] == str(definitions)
-            assert definitions.read_text() == "-- mine"
+            assert definitions.read_text() == await shown(host) == "-- mine"
+            definitions.write_text(WRITTEN)  # by a version long ago
+            await call(host, "alc_pkg_install", url=str(source))
+            assert definitions.read_text() == await shown(host) == luacats(library())
+            definitions.unlink()
+            definitions.symlink_to("/etc/passwd")
+            assert "types_path" not in await call(host, "alc_pkg_install", url=str(source))
+            assert await shown(host) == luacats(library())
             shutil.rmtree(tmp_path / "types")
             (tmp_path / "types").touch()
             done = await call(host, "alc_pkg_install", url=str(source))

@@ -17,7 +17,9 @@ from mcp.server.lowlevel import Server
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
 
 import moonward
+from moonward.actors.host.packages import home_packages
 from moonward.servers.arguments import Arguments
+from moonward.servers.definitions import Definitions
 from moonward.servers.desk import Desk
 from moonward.servers.guest import Guest
 from moonward.servers.host_link import HostLink
@@ -54,7 +56,7 @@ class McpServer:
         ]
         self._tools: dict[str, Tool] = {tool.name: tool for tool in tools}
         self._listed = [tool.listed() for tool in tools]
-        self._resources = Resources(desk)
+        self._resources = Resources(desk, Definitions(home_packages(environ)))
         self._guest_of = guest_of
         self._log = logging.getLogger("moonward.mcp")
         self.server: Server[Any] = Server(

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Final
 
 import moonward
 from moonward.actors.errors import SettingsError
-from moonward.actors.host.package_install import Installation, put_packages
+from moonward.actors.host.package_install import put_packages
 from moonward.actors.host.package_list import PackageInfo, list_packages, remove_package
 from moonward.actors.host.packages import home_packages, search_path
-from moonward.actors.library import library, luacats
 from moonward.servers.answering import Result
+from moonward.servers.definitions import Definitions
 from moonward.servers.desk import Desk
 from moonward.servers.session_tools import PROJECT_ROOT
 from moonward.servers.tool import Tool, ToolCall, output, text, truth
+
+MODES: Final = ("single", "collection", "local_single", "local_collection")
+"""What an installation was of; the seed system's words."""
 
 INSTALLED: Final = output(
     {
         "installed": {"type": "array", "items": {"type": "string"}},
         "skipped": {"type": "array", "items": {"type": "string"}},
+        "mode": {"type": "string", "enum": list(MODES)},
         "packages": {"type": "array", "items": {"type": "object"}},
     },
     "installed",
@@ -36,9 +39,6 @@ LISTED: Final = output(
     "packages",
     "search_paths",
 )
-
-TYPES: Final = Path("types", "alc.d.lua")
-"""Where editors find the definitions of `alc`, in the home of packages; the seed system's place."""
 
 
 class PackageTools:
@@ -125,30 +125,22 @@ class PackageTools:
         if not url:
             raise SettingsError("url is missing: a directory or a Git URL is needed")
         name, force = given.optional_name("name") or None, given.truth("force")
-        done = await self._desk.in_thread(self._install, call, url, name, force)
+        return await self._desk.in_thread(self._install, call, url, name, force)
+
+    def _install(self, call: ToolCall, url: str, name: str | None, force: bool) -> dict[str, Any]:
+        home = home_packages(self._environ)
+        source = call.guest.package_source(url)
+        is_local = source.startswith("/")
+        done = put_packages(source, home, name, self._environ, replaces=force or is_local)
+        kind = "collection" if done.is_collection else "single"
         result: dict[str, Any] = {
             "installed": [info.name for info in done.installed],
             "skipped": done.skipped,
+            "mode": f"local_{kind}" if is_local else kind,
             "packages": [_shown(info, []) for info in done.installed],
         }
-        types = await self._desk.in_thread(self._definitions)
+        types = Definitions(home).keep()
         return result if types is None else result | {"types_path": types}
-
-    def _definitions(self) -> str | None:
-        """Where the definitions of `alc` are, written if they are not there; None if they cannot be."""
-        path = home_packages(self._environ).parent / TYPES
-        if not path.exists():
-            try:
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(luacats(library()), encoding="utf-8")
-            except OSError:  # packages do without
-                return None
-        return str(path)
-
-    def _install(self, call: ToolCall, url: str, name: str | None, force: bool) -> Installation:
-        source = call.guest.package_source(url)
-        replaces = force or source.startswith("/")
-        return put_packages(source, home_packages(self._environ), name, self._environ, replaces=replaces)
 
     async def remove(self, call: ToolCall) -> Result:
         """`alc_pkg_remove`."""
@@ -196,6 +188,7 @@ def _shown(info: PackageInfo, paths: list[tuple[str, str]]) -> dict[str, Any]:
         "name": info.name,
         "version": info.version,
         "description": info.description,
+        "category": info.category,
         "path": info.path,
         "source": source,
         "scope": "project" if (source, "project_root") in paths else "global",

@@ -22,8 +22,8 @@ from mcp.shared.exceptions import MCPError
 from moonward.actors.errors import PackageError, SessionNotFound
 from moonward.actors.host.package_list import list_packages
 from moonward.actors.host.packages import find_module
-from moonward.actors.library import library, luacats
 from moonward.actors.pending_filter import PendingFilter
+from moonward.servers.definitions import Definitions
 from moonward.servers.desk import Desk, is_active
 from moonward.servers.guest import Guest
 
@@ -45,6 +45,9 @@ TEMPLATES: Final = (
 )
 """Address, name, title, type and description."""
 
+ABOUT: Final = ("name", "version", "description", "category", "path")
+"""What is told of a package; null where it does not say."""
+
 MAX_LISTED: Final = 100
 """Sessions listed, and values offered to complete an address (MCP's own limit for those). The newest."""
 
@@ -56,8 +59,9 @@ ADDRESS: Final = re.compile(
 class Resources:
     """Reads resources from one desk."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, definitions: Definitions) -> None:
         self._desk = desk
+        self._definitions = definitions
 
     def templates(self) -> list[types.ResourceTemplate]:
         """The addresses there are."""
@@ -90,7 +94,7 @@ class Resources:
         found = ADDRESS.fullmatch(uri)
         kind, name, part = found.groups() if found is not None else ("", "", None)
         if uri == TYPES:
-            return _contents(uri, LUA, await self._desk.in_thread(_definitions))
+            return _contents(uri, LUA, await self._desk.in_thread(self._definitions.text))
         try:
             if kind == "sessions" and part in (None, "transcript"):
                 return await self._session(guest, uri, name, part)
@@ -130,13 +134,9 @@ class Resources:
             return _contents(uri, LUA, source.decode("utf-8", "replace"))
         for info in list_packages(folders):
             if info.name == name:
-                about = {"name": info.name, "version": info.version, "description": info.description}
-                return _contents(uri, JSON, json.dumps(about | {"path": info.path}, ensure_ascii=False))
+                about = {field: getattr(info, field) for field in ABOUT}
+                return _contents(uri, JSON, json.dumps(about, ensure_ascii=False))
         raise PackageError(f"package '{name}' not found")
-
-
-def _definitions() -> str:
-    return luacats(library())
 
 
 def _contents(uri: str, mime_type: str, text: str) -> types.TextResourceContents:
