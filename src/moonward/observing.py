@@ -65,6 +65,8 @@ async def aread(stream: EventStream, since: Number | None) -> AsyncIterator[Even
             if is_last(stream, event):
                 return
         if events:
+            # a script that tells without end must not keep the event loop from its other tasks
+            await asyncio.sleep(0)
             continue
         if stream.closed:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from moonward.actors.errors import SettingsError
 from moonward.actors.event_stream import EventStream
 from moonward.actors.event_streams import EventStreams
-from moonward.observing import begin, read
+from moonward.observing import aread, begin, read
 
 
 def filled(count: int, capacity: int = 10) -> EventStream:
@@ -106,3 +108,21 @@ def test_a_stream_that_rests_is_the_same_while_anybody_holds_it() -> None:
     streams.drop("s")
     assert again.closed
     assert streams.rest("none") == 0
+
+
+def test_a_script_that_tells_without_end_does_not_keep_the_event_loop_from_others() -> None:
+    stream = filled(1)
+
+    async def observe() -> None:
+        async for _ in aread(stream, None):
+            stream.push(("log", "s", 0, {}))  # there is always more
+
+    async def test() -> None:
+        observing = asyncio.create_task(observe())
+        while stream.total < 3:  # noqa: ASYNC110 (turns are what this is about)
+            await asyncio.sleep(0)
+        observing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await observing
+
+    asyncio.run(test())

@@ -20,7 +20,7 @@ from moonward.testing.leftovers import descendants
 
 from .inside import ECHO, ERAS, answering, call, refusal, run, text_of, until
 from .test_stdio import gone
-from .web_server import WebServer, modern, request
+from .web_server import ACCEPT, WAIT_S, WebServer, modern, request
 
 BUSY = "while true do end"
 
@@ -398,8 +398,21 @@ def test_with_a_token_any_address_by_the_names_that_are_allowed(tmp_path: Path) 
         assert "s3cret" not in errors
 
 
-def test_a_signal_answers_those_who_wait_and_leaves_the_sessions(tmp_path: Path) -> None:
+def test_a_signal_answers_those_who_wait_and_leaves_the_sessions_and_the_logs_are_quiet(
+    tmp_path: Path,
+) -> None:
     with WebServer(tmp_path / "home") as web:
+        headers = {
+            **modern("alc_run"),
+            "Content-Type": "application/json",
+            "Accept": ACCEPT,
+            "Host": "127.0.0.1",
+        }
+        whole = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        whole = f"POST /mcp HTTP/1.1\r\n{whole}Content-Length: 9\r\n\r\n{{"
+        for sent in (whole.encode(), whole.encode()[:20]):  # clients that leave half-way
+            with socket.create_connection(("127.0.0.1", web.port), WAIT_S) as half:
+                half.sendall(sent)
 
         async def test() -> None:
             async with web.client("auto") as client:

@@ -78,6 +78,35 @@ def test_a_call_that_is_given_up_stops_telling() -> None:
     run(test)
 
 
+class TalkativeScript:
+    """Reports again as soon as it was heard, like a script in a tight loop."""
+
+    def __init__(self, stream: EventStream) -> None:
+        self._stream = stream
+        self.reports = 0
+        self.was_told_twice = asyncio.Event()
+
+    async def tell_progress(self, progress: float, total: float | None, message: str | None) -> None:
+        if self.reports == 2:
+            self.was_told_twice.set()
+        self.report()
+
+    def report(self) -> None:
+        self.reports += 1
+        self._stream.push(("progress", "s-1", 0, {"step": self.reports, "total": 3, "message": None}))
+
+
+def test_a_script_that_reports_without_end_does_not_keep_the_server_from_other_calls() -> None:
+    async def test() -> None:
+        stream = EventStream("e", 100, "s-1")
+        script = TalkativeScript(stream)
+        script.report()
+        async with telling_progress(script, stream, 0):  # type: ignore[arg-type]
+            await script.was_told_twice.wait()
+
+    run(test)
+
+
 class Listener:
     """Hears what a host is told."""
 

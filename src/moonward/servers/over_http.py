@@ -2,7 +2,7 @@
 
 Guarantees: a server that others can reach asks for a token; a browser on a stranger's page gets nowhere, because
 `Host` and `Origin` must be names that the server knows; what one user began is not there for another; a body is read
-up to a limit. Closing a connection ends the wait, never the session.
+up to a limit. Closing a connection ends the wait, never the session. Clients that are silent are not waited for.
 
 What does not work: encryption; put a proxy that has it in front. Limits on how many requests a user may make.
 """
@@ -13,6 +13,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,11 +25,13 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from moonward.actors.errors import SettingsError
 from moonward.actors.settings import Settings
+from moonward.servers.connections import Connection
 from moonward.servers.guest import Guest
 from moonward.servers.mcp_server import Context
 from moonward.servers.serving import Serving, serving
@@ -42,9 +45,6 @@ MAX_PORT: Final = 65535
 
 GRACE_S: Final = 3
 """Seconds in which open connections must end when the server does; arbitrary, replies take milliseconds."""
-
-MAX_CONNECTIONS: Final = 1000
-"""Connections at once; more are refused. Arbitrary: hosts use a few, and sessions need open files as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +107,17 @@ def _with_ports(names: Sequence[str]) -> list[str]:
     return [each for name in names for each in (name, f"{name}:*")]
 
 
+class _Leaving:
+    """The application, to which a client that leaves before it has sent its request is no error of ours."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, send)
+
+
 class _Server(uvicorn.Server):
     """Ends the Runtime first, so that calls that wait are answered before their connections are closed."""
 
@@ -128,13 +139,13 @@ async def serve_http(settings: Settings, environ: Mapping[str, str], listening: 
     with _listen(listening) as door:
         async with serving(settings, environ, guest_of) as served:
             config = uvicorn.Config(
-                _app(served, settings, listening),
+                _Leaving(_app(served, settings, listening)),
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 ws="none",
                 lifespan="on",
-                limit_concurrency=MAX_CONNECTIONS,
+                http=Connection,
                 timeout_graceful_shutdown=GRACE_S,
             )
             print(f"moonward: serving MCP at {_address(door)}{PATH}", file=sys.stderr, flush=True)  # noqa: T201

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from moonward.actors.event_stream import EventStream
@@ -14,16 +14,21 @@ NUDGE: Final = 0.001
 """How far progress is moved on when a script's step does not: MCP wants each value above the last. Arbitrary, small
 beside a step."""
 
+PACE_S: Final = 0.05
+"""Shortest time between two looks at what a script reports. Arbitrary: nobody sees less, and a script that reports in a
+tight loop must not keep the server from its other calls."""
+
 
 class ProgressTeller:
-    """Tells one call's host what its session's script reports, in order, all of it."""
+    """Tells one call's host what its session's script reports, in order: all that the stream keeps from one look to the
+    next."""
 
     def __init__(self, host: HostLink, stream: EventStream, after: int) -> None:
         self._host = host
         self._stream = stream
         self._after = after
         self._last: float | None = None
-        self._is_over = False
+        self._over = asyncio.Event()
         self._changed = asyncio.Event()
 
     async def run(self) -> None:
@@ -35,7 +40,7 @@ class ProgressTeller:
 
         while True:
             self._changed.clear()
-            is_over = self._is_over
+            is_over = self._over.is_set()
             events, self._after = self._stream.read(self._after)
             for event in events:
                 if event.kind == "progress":
@@ -44,6 +49,7 @@ class ProgressTeller:
                     await self._host.tell_progress(progress, total, data["message"])
             if is_over or self._stream.closed:
                 return
+            await self._rest()
             if self._stream.when_more(self._after, wake):
                 try:
                     await self._changed.wait()
@@ -52,8 +58,13 @@ class ProgressTeller:
 
     def end(self) -> None:
         """There will be no more."""
-        self._is_over = True
+        self._over.set()
         self._changed.set()
+
+    async def _rest(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PACE_S):
+                await self._over.wait()
 
     def _moved_on(self, step: Any) -> float:
         progress = _number(step) or 0.0
@@ -69,7 +80,7 @@ def _number(value: Any) -> float | None:
 
 @asynccontextmanager
 async def telling_progress(host: HostLink, stream: EventStream, after: int) -> AsyncIterator[None]:
-    """While the block runs, tell of what the session reports after event number `after`; all of it, in order."""
+    """While the block runs, tell of what the session reports after event number `after`, in order."""
     teller = ProgressTeller(host, stream, after)
     telling = asyncio.create_task(teller.run())  # no task group: it would wrap what the block raises
     try:
