@@ -27,11 +27,20 @@ local BASE = {
 for i = 1, #BASE do
   P[BASE[i]] = G[BASE[i]]
 end
-local LIBRARIES = { "coroutine", "debug", "math", "os", "string", "table", "utf8" }
+local LIBRARIES = { "coroutine", "math", "string", "table", "utf8" }
 for i = 1, #LIBRARIES do
   P[LIBRARIES[i]] = copy(G[LIBRARIES[i]])
 end
 P.load = load
+P.string.dump = nil
+-- Of these no more than the files use: a script that should get hold of P finds nothing in it to break out with.
+P.os = { clock = os.clock, date = os.date, difftime = os.difftime, time = os.time }
+P.debug = {
+  getmetatable = debug.getmetatable,
+  setmetatable = debug.setmetatable,
+  traceback = debug.traceback,
+  upvalueid = debug.upvalueid,
+}
 
 -- What the files share. `waiting` holds the files that come after run.lua until a script asks for them (later.lua).
 local K = {

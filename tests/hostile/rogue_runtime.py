@@ -19,7 +19,11 @@ ENTRIES = str(Path(__file__).parent / "entries")
 
 
 class Impostors(Faults):
-    """No faults, but for who plays the worker."""
+    """No faults, but for who plays the worker: `entry`, `module:function` below `entries/`."""
+
+    def __init__(self, entry: str) -> None:
+        super().__init__()
+        self._entry = entry
 
     def link_of(self, session_id: str, strand: str) -> LinkMaker:
         """See `moonward.actors.faults.Faults`: the real pipes."""
@@ -29,13 +33,16 @@ class Impostors(Faults):
         """See `moonward.actors.faults.Faults`."""
 
         def start(on_lost: Callable[[WorkerError], None], on_stderr: Callable[[str], None]) -> ZygoteProcess:
-            return ZygoteProcess(
-                loop, on_lost, on_stderr=on_stderr, entry="rogue_worker:play", entry_paths=[ENTRIES]
-            )
+            return ZygoteProcess(loop, on_lost, on_stderr=on_stderr, entry=self._entry, entry_paths=[ENTRIES])
 
         return start
 
 
+def entry_runtime(entry: str, **settings: Any) -> moonward.Runtime:
+    """A Runtime whose workers run `entry`. None is replaced: it would do the same again."""
+    return FaultyRuntime(Impostors(entry), restart_intensity=0, **settings)
+
+
 def rogue_runtime(**settings: Any) -> moonward.Runtime:
-    """A Runtime whose workers may be rogues. None is replaced: it would do the same again."""
-    return FaultyRuntime(Impostors(), restart_intensity=0, **settings)
+    """A Runtime whose workers may be rogues."""
+    return entry_runtime("rogue_worker:play", **settings)
