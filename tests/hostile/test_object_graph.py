@@ -17,9 +17,23 @@ pytestmark = pytest.mark.hostile
 
 PATIENCE_S = 30.0
 
-LANGUAGE = """
-assert error getmetatable ipairs next pairs pcall rawequal rawget rawlen rawset select tonumber type xpcall
-""".split()
+LANGUAGE = [
+    "assert",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "next",
+    "pairs",
+    "pcall",
+    "rawequal",
+    "rawget",
+    "rawlen",
+    "rawset",
+    "select",
+    "tonumber",
+    "type",
+    "xpcall",
+]
 
 LIBRARIES = {
     "coroutine": "close create isyieldable resume running status wrap yield",
@@ -36,7 +50,7 @@ FOR_SCRIPTS = {*LANGUAGE, *(f"{lib}.{name}" for lib, names in LIBRARIES.items() 
 
 MADE_BY_SCRIPTS = {"an iterator", "wrapped coroutine", "null", "arithmetic of strings"}
 
-PIPES = "__close __gc __tostring close flush lines read seek setvbuf write".split()
+PIPES = ["__close", "__gc", "__tostring", "close", "flush", "lines", "read", "seek", "setvbuf", "write"]
 
 FOR_THE_LIBRARY = {
     *("collectgarbage", "load", "setmetatable", "tostring"),
@@ -138,8 +152,10 @@ LEAKS = [
     ),
     (
         "vm",
-        "local co co = coroutine.create(function() local x = leak('object') coroutine.yield() return x end)"
-        " coroutine.resume(co) held.co = co",
+        (
+            "local co co = coroutine.create(function() local x = leak('object') coroutine.yield() return x end)"
+            " coroutine.resume(co) held.co = co"
+        ),
         "userdata POBJECT",
     ),
     (
