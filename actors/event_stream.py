@@ -93,6 +93,14 @@ class EventStream:
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the newest event is the last: the stream is closed, or it is a session's that has finished."""
+        if self.closed:
+            return True
+        with self._lock:
+            return bool(self.session_id and self._ring) and self._ring[-1][0] == "finished"
+
     def push(self, item: Item) -> None:
         """Add an event and tell who waits."""
         with self._lock:
@@ -109,6 +117,12 @@ class EventStream:
             self.closed = True
             listeners, self._listeners = self._listeners, []
         _call(listeners)
+
+    def leave(self) -> None:
+        """In a process that was forked from the host nothing comes any more."""
+        self._lock = threading.Lock()
+        self._listeners = []
+        self.closed = True
 
     def read(self, after: int) -> tuple[list[Event], int]:
         """The kept events above number `after`, a gap mark before them if some are gone; and the newest number."""

@@ -7,6 +7,7 @@ with searches that run at the speed of C.
 
 from __future__ import annotations
 
+import math
 import re
 from itertools import accumulate
 
@@ -17,6 +18,9 @@ MAX_TABLES = 250_000
 """Most arrays and objects in one text, as for scripts. Arbitrary: they take 20 MiB here, and one byte in 16 of the
 largest result."""
 
+MAX_READ_DEPTH = 512
+"""Most levels that a script reads (`json_decode.lua`)."""
+
 INT64_MIN, INT64_MAX = -(1 << 63), (1 << 63) - 1
 """What a Lua integer holds, and a journal."""
 
@@ -26,6 +30,9 @@ CHUNK_BYTES = 64 << 10
 _ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19
 """The largest number of 64 bits has 19 digits."""
+
+_HUGE = b"0" * 309
+"""The largest float has 309 digits before its point."""
 
 _NUMBER = re.compile(rb"-?[0-9][0-9.eE+-]{18,}")
 """A number of 19 characters or more, to its end."""
@@ -74,6 +81,19 @@ def objection(text: bytes) -> str | None:
         return f"more than {MAX_DEPTH} levels"
     if wide and not all(map(_fits, _NUMBER.findall(bare))):
         return "an integer of more than 64 bits"
+    return None
+
+
+def unreadable(text: bytes) -> str | None:
+    """Why a script cannot read this valid JSON text of integers and finite floats, or None."""
+    nested, wide = tables(text) > MAX_READ_DEPTH, _HUGE in text.translate(_ZEROS)
+    if not nested and not wide:
+        return None
+    bare = outside_strings(text)
+    if nested and depth(bare) > MAX_READ_DEPTH:
+        return f"more than {MAX_READ_DEPTH} levels"
+    if wide and any(math.isinf(float(number)) for number in _NUMBER.findall(bare)):
+        return "a number out of range"
     return None
 
 

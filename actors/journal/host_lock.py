@@ -8,8 +8,9 @@ A file that was removed while hosts live hides them from those that come later, 
 journal's fences keep two hosts from writing to one session all the same. A host makes the file again, with its lock,
 when it next wants to know who is alive.
 
-What does not work: a process that the host forks without exec keeps the lock for as long as it lives. File
-systems that do not share locks between machines (most network ones) cannot hold a journal of several hosts.
+A process that the host forks has the open file too, and closes it at once. What does not work: one that was not
+forked by Python (`os.fork`, `multiprocessing`) keeps the lock for as long as it lives. File systems that do not share
+locks between machines (most network ones) cannot hold a journal of several hosts.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import struct
 
 from moonward.actors.errors import JournalError
+from moonward.actors.forked import leave_in_child
 
 _FLOCK = "hhqqi"
 """`struct flock` of 64-bit Linux: type, whence, start, length, process id."""
@@ -31,6 +33,7 @@ class HostLock:
         self._path = path
         self._fd = _open(path)
         self._mine = 0
+        leave_in_child(self)
 
     def hold(self, epoch: int) -> None:
         """Be the host `epoch` until `close`, or until this process ends."""
@@ -71,6 +74,10 @@ class HostLock:
         os.close(old)
         if self._mine:
             self.hold(self._mine)
+
+    def leave(self) -> None:
+        """In a process that was forked from the host: not be the host."""
+        self.close()
 
     def close(self) -> None:
         """Be dead."""

@@ -197,15 +197,25 @@ for word in gmatch("rejected no deny block fail refuse disagree false", "%a+") d
   MEANING[word] = false
 end
 
--- The last word that means one of the two. Words end where ASCII letters and digits end: answers write _yes_ and
--- **no**.
+-- The text with nothing but letters and digits where words are. Letters are those of ASCII and of alphabets whose words
+-- stand apart: U+00C0 to U+07FF, U+1E00 to U+1EFF. All else separates, since answers write _yes_ and はいyesです.
+local function words_apart(s)
+  if not find(s, "[\xC2-\xF4]") then
+    return s
+  end
+  s = gsub(s, "\xE1[\xB8-\xBB][\x80-\xBF]", "\xC3\x80")
+  s = gsub(s, "[\xC2\xE0-\xF4][\x80-\xBF]+", " ")
+  return (gsub(s, "\xC3[\x97\xB7]", " ")) -- × and ÷
+end
+
+-- The last word that means one of the two.
 function alc.match_bool(text)
   local s = K.as_text(text)
   if not s then
     error("alc.match_bool: text must be a string, got " .. K.kind(text), 2)
   end
   local answer
-  for word in gmatch(s, "[A-Za-z0-9]+") do
+  for word in gmatch(words_apart(s), "[A-Za-z0-9\x80-\xFF]+") do
     local meaning = MEANING[lower(word)]
     if meaning ~= nil then
       answer = meaning

@@ -28,8 +28,8 @@ local function query_of(made, shared, i)
     query.prompt = made.prompt
     return query
   end
-  query.prompt = K.as_text(made)
-  if not query.prompt then
+  query.prompt = made
+  if type(made) ~= "string" then
     return nil, "alc.parallel: prompt_fn must return string or table, got " .. K.kind(made) .. " (item " .. i .. ")"
   end
   return query

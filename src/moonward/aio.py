@@ -24,8 +24,7 @@ from moonward.actors.query import QueryResponse
 from moonward.actors.registry import All
 from moonward.actors.rehearsal import Report
 from moonward.actors.settings import Settings, SettingsFields
-from moonward.core import Core
-from moonward.patience import timed_out
+from moonward.core import LOOK_S, Core
 from moonward.runtime import PAGE, Filter, Patience, Usage
 from moonward.supervisor.reply import Reply
 from moonward.wakeups import Wakeups
@@ -43,11 +42,10 @@ async def outcome(core: Core, reply: Reply[Any], message: Any = None, timeout_s:
     try:
         if timeout_s is None:
             await future
-        else:
-            async with asyncio.timeout(timeout_s):
-                await future
-    except TimeoutError:
-        reply.fail(timed_out(message, timeout_s or 0.0))
+        elif not (await asyncio.wait([future], timeout=timeout_s))[0]:
+            error = core.expire(reply, message, timeout_s)
+            await asyncio.wait([future], timeout=LOOK_S)
+            reply.fail(error)
     except asyncio.CancelledError:
         if isinstance(message, Feed):
             message.withdraw()

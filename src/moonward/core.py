@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from moonward.actors import time_travel, tree
-from moonward.actors.errors import RuntimeClosed, RuntimeFailed, RuntimeUnsupported
+from moonward.actors.errors import FeedTimeout, RuntimeClosed, RuntimeFailed, RuntimeUnsupported
 from moonward.actors.event_stream import EventStream
 from moonward.actors.faults import Faults
+from moonward.actors.forked import leave_in_child
 from moonward.actors.journal.store import ALL, Page, Store
-from moonward.actors.messages import Observe
+from moonward.actors.messages import Observe, Wait, WaitForEnd
 from moonward.actors.registry import new_id
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
@@ -40,6 +41,9 @@ START_S = 30.0
 BURIAL_S = 0.5
 """Seconds for processes that the end of the tree has left, of a worker pool that had failed; arbitrary: they are
 killed after it, and killed processes take milliseconds."""
+
+LOOK_S = 0.5
+"""Seconds that a wait whose time is up lets the loop look at it; arbitrary: what is on the loop takes far less."""
 
 
 def instant() -> Instant:
@@ -75,6 +79,8 @@ class Core:
         self._end: Callable[[], BaseException] | None = None
         self._closing = False
         self._closed = threading.Event()
+        self._pid = os.getpid()
+        leave_in_child(self)
         self.wakeups: Wakeups | None = None
         self.loop = Loop("moonward", on_error=self._loop_error)
         self.loop.start()
@@ -179,9 +185,24 @@ class Core:
     def wait(self, reply: Reply[T], message: Any = None, timeout_s: float | None = None) -> T:
         """The outcome of `reply`; `FeedTimeout` after `timeout_s` seconds."""
         if not reply.wait(timeout_s):
-            error = timed_out(message, timeout_s or 0.0)
-            reply.fail(error)
+            error = self.expire(reply, message, timeout_s or 0.0)
+            if not reply.wait(LOOK_S):
+                reply.fail(error)
         return reply.result()
+
+    def expire(self, reply: Reply[Any], message: Any, timeout_s: float) -> FeedTimeout:
+        """Fail `reply` with the error that is given back: a wait once the loop has looked at it, so that one of no
+        seconds is told what is there."""
+        error = timed_out(message, timeout_s)
+
+        def fail() -> None:
+            reply.fail(error)
+
+        if isinstance(message, Wait | WaitForEnd):
+            self.loop.post(fail)
+        else:
+            fail()
+        return error
 
     def _fail_all(self, error: Callable[[], BaseException]) -> None:
         """Nothing is asked any more. Each caller gets an error of its own: one that is raised again and again would
@@ -264,6 +285,18 @@ class Core:
             self._close(limit_s)
         finally:
             self._closed.set()
+
+    def leave(self) -> None:
+        """In a process that was forked from the host: every call says so, and closing is done."""
+        pid = self._pid
+        self._end = lambda: RuntimeClosed(
+            f"this Runtime is of process {pid}, from which this process was forked"
+        )
+        self._lock, self._waiting = threading.Lock(), set()
+        self._closing, self._closed = True, threading.Event()
+        self._closed.set()
+        if hasattr(self, "services"):
+            self.services.events.leave()
 
     def _close(self, limit_s: float) -> None:
         self._fail_all(lambda: RuntimeClosed("the Runtime was closed"))

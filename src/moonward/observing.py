@@ -43,7 +43,7 @@ def _read(stream: EventStream, after: int, first: list[Event]) -> Iterator[Event
             if is_last(stream, event):
                 return
         if not events:
-            if stream.closed:
+            if stream.has_ended:
                 return
             if stream.when_more(after, more.set):
                 try:
@@ -68,7 +68,7 @@ async def aread(stream: EventStream, since: Number | None) -> AsyncIterator[Even
             # a script that tells without end must not keep the event loop from its other tasks
             await asyncio.sleep(0)
             continue
-        if stream.closed:
+        if stream.has_ended:
             return
         more = asyncio.Event()
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from moonward.actors.errors import SettingsError
+from moonward.actors.json_text import unreadable
 from moonward.actors.limits import Limits
 from moonward.actors.messages import Cancel, Feed, Look, Snap
 from moonward.actors.pending_filter import PendingFilter
@@ -81,9 +82,11 @@ def ctx_text(ctx: Mapping[str, Any] | None) -> str:
         raise SettingsError(f"ctx must be an object (a dict) or None, got {type(ctx).__name__}")
     try:
         text = json.dumps(dict(ctx), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        text.encode()
+        problem = unreadable(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise SettingsError(f"ctx must be a JSON object: {error}") from None
+    if problem:
+        raise SettingsError(f"ctx cannot be read by a script: {problem}")
     return text
 
 

@@ -6,6 +6,7 @@ import asyncio
 import enum
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -296,6 +297,36 @@ def test_a_value_of_a_wrong_type_is_refused_by_name(make: Callable[[], Any], wha
 def test_values_are_immutable(value: object, field: str) -> None:
     with pytest.raises(AttributeError):
         setattr(value, field, None)
+
+
+def nested(levels: int) -> dict[str, Any]:
+    ctx: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        ctx = {"a": ctx}
+    return ctx
+
+
+@pytest.mark.parametrize(
+    ("ctx", "problem"),
+    [
+        ({"n": 10**309}, "a number out of range"),
+        ({"n": [-(10**400)]}, "a number out of range"),
+        (nested(513), "more than 512 levels"),
+        ({"n": float("nan")}, "Out of range float"),
+    ],
+)
+def test_a_context_that_no_script_could_read_is_refused_at_the_start(
+    runtime: moonward.Runtime, ctx: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^ctx .*{problem}"):
+        runtime.start("return 1", ctx)
+
+
+def test_the_deepest_context_and_the_largest_number_can_be_read(runtime: moonward.Runtime) -> None:
+    ctx = {"deep": nested(511), "large": int(sys.float_info.max), "text": "9" * 400}
+    end = runtime.start("return {ctx.large, #ctx.text}", ctx).wait(10)
+    assert isinstance(end, moonward.Finished)
+    assert end.state == Completed([sys.float_info.max, 400])
 
 
 def test_text_and_numbers_of_subclasses_are_taken_as_what_they_are(tmp_path: Path) -> None:

@@ -55,6 +55,23 @@ def test_a_sessions_events_tell_its_life_in_order_and_end_with_it(runtime: moonw
     assert events[-1].data == {"phase": "completed", "state": Completed("xx")}
 
 
+def test_an_observer_that_has_seen_the_end_of_a_session_is_told_that_there_is_no_more(
+    runtime: moonward.Runtime,
+) -> None:
+    session = run(runtime)
+    last = list(session.events())[-1].number
+    assert list(session.events(since=last)) == []
+    assert list(session.events(since=(last[0], last[1] + 1))) == []
+
+    async def go() -> list[object]:
+        async with moonward.AsyncRuntime(warm_workers=0) as other:
+            ended = await other.start("return 1")
+            seen = [event async for event in ended.events()]
+            return [event async for event in ended.events(since=seen[-1].number)]
+
+    assert asyncio.run(go()) == []
+
+
 def test_an_event_is_json_key_by_key(runtime: moonward.Runtime) -> None:
     session = run(runtime, CHATTY)
     shown = [json.loads(json.dumps(event.to_json())) for event in session.events()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import moonward
 from moonward import Cancelled
 from moonward.testing import FaultyRuntime
 
@@ -109,3 +111,28 @@ def children(pid: int) -> set[int]:
 def pid_of(pidfd: int) -> int:
     lines = Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("Pid:")).split()[1])
+
+
+def test_in_a_process_that_a_host_forks_its_runtime_is_closed_and_holds_none_of_its_sessions(
+    tmp_path: Path,
+) -> None:
+    journal = f"sqlite:///{tmp_path}/j.db"
+    with subprocess.Popen(
+        [sys.executable, "-P", str(PROGRAMS / "forking.py"), journal],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as host:
+        assert host.stdout is not None
+        lines = sorted([host.stdout.readline(), host.stdout.readline()])
+        assert json.loads(lines[0]) == [
+            ["RuntimeClosed: this Runtime is of process PARENT, from which this process was forked"],
+            [],
+            1,
+        ]
+        host.kill()
+        assert host.wait(10) == -signal.SIGKILL
+        with moonward.Runtime(warm_workers=0, journal=journal) as heir:  # the child lives on
+            end = heir.feed(lines[1].strip(), "4", timeout=10)
+            assert isinstance(end, moonward.Finished)
+            assert end.state == moonward.Completed("4")

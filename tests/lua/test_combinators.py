@@ -35,6 +35,7 @@ def test_map_filter_and_reduce_end_at_the_first_nil() -> None:
         ("alc.parallel('x', print)", "alc.parallel: items must be a non-empty array"),
         ("alc.parallel({1}, 'x')", "alc.parallel: prompt_fn must be a function"),
         ("alc.parallel({1}, function() end)", "alc.parallel: prompt_fn must return string or table, got nil (item 1)"),
+        ("alc.parallel({1}, function() return 42 end)", "alc.parallel: prompt_fn must return string or table, got number (item 1)"),
         ("alc.parallel({1}, function() return {} end)", "alc.parallel: prompt_fn returned table without .prompt (item 1)"),
         ("alc.vote('x')", "alc.vote: answers must be an array, got string"),
         ("alc.cache()", "alc.cache: prompt must be a string, got nil"),
