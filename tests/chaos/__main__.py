@@ -1,4 +1,4 @@
-"""Storms from the command line:  python -m chaos [workers] [--sessions N] [--faults N] [--seed N] [--journal …] [--json]
+"""Storms from the command line:  python -m chaos [workers|hosts] [--sessions N] [--seed N] [--json] …
 
 Exit status: 0 passed, 1 failed, 130 interrupted.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from .hosts import HostStorm
 from .progress import Progress
 from .report import Report
 from .workers import Storm
@@ -23,7 +24,7 @@ def workers(arguments: argparse.Namespace, folder: Path, progress: Progress) -> 
     journal = "memory:" if arguments.journal == "memory" else f"sqlite:///{folder / 'journal.db'}"
     storm = Storm(
         folder,
-        sessions=arguments.sessions,
+        sessions=arguments.sessions or 100,
         least=arguments.faults,
         seed=arguments.seed,
         journal=journal,
@@ -33,7 +34,18 @@ def workers(arguments: argparse.Namespace, folder: Path, progress: Progress) -> 
     return storm.blow()
 
 
-STORMS = {"workers": workers}
+def hosts(arguments: argparse.Namespace, folder: Path, progress: Progress) -> Report:
+    """The storm over hosts."""
+    return HostStorm(
+        folder,
+        sessions=arguments.sessions or 200,
+        kills=arguments.kills,
+        seed=arguments.seed,
+        progress=progress,
+    ).blow()
+
+
+STORMS = {"workers": workers, "hosts": hosts}
 """Storms by name: each takes the arguments, a folder that is its own, and where to tell how far it is."""
 
 
@@ -41,11 +53,12 @@ def main() -> int:
     """Run a storm and print its report."""
     parser = argparse.ArgumentParser(prog="python -m chaos", description="Sessions under random faults.")
     parser.add_argument("storm", nargs="?", default="workers", choices=sorted(STORMS))
-    parser.add_argument("--sessions", type=int, default=100)
-    parser.add_argument("--faults", type=int, default=5, help="faults that each session meets at least")
-    parser.add_argument("--losses", type=int, default=20, help="parts of the host that are lost meanwhile")
+    parser.add_argument("--sessions", type=int, help="default: 100, for hosts 200")
+    parser.add_argument("--kills", type=int, default=50, help="kills of the host (hosts)")
+    parser.add_argument("--faults", type=int, default=5, help="faults that each session meets at least (workers)")
+    parser.add_argument("--losses", type=int, default=20, help="parts of the host that are lost meanwhile (workers)")
     parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same plan of faults")
-    parser.add_argument("--journal", choices=("memory", "sqlite"), default="sqlite")
+    parser.add_argument("--journal", choices=("memory", "sqlite"), default="sqlite", help="(workers)")
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     arguments = parser.parse_args()
     if arguments.seed is None:

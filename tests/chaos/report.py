@@ -60,24 +60,27 @@ class Report:
 
     def lines(self) -> list[str]:
         """For people."""
-        recovery = ", ".join(
-            f"p{percent} {percentile(self.recovery_s, percent) * 1000:.0f} ms" for percent in PERCENTILES
-        )
         found = [
             f"{self.title}, SEED={self.seed}, {self.seconds:.1f} s",
             f"  sessions   {self.sessions}, of which {self.completed} completed as they do without faults",
-            f"  queries    {self.queries} answers acknowledged",
-            f"  faults     {sum(self.faults.values())}: {_counted(self.faults)}; fewest for a session: {self.fewest_faults}",
-            f"  restarts   {self.restarts} charged; {self.replays} replays",
-            f"  recovery   {len(self.recovery_s)}: {recovery} ({self.recovery_means})",
-            f"  calls      {_counted(self.calls)}",
-            f"  leaked     {_counted(Counter(self.leaked)) if any(self.leaked.values()) else 'nothing'}",
+            *self.figures(),
+            f"  calls      {counted(self.calls)}",
+            f"  leaked     {counted(Counter(self.leaked)) if any(self.leaked.values()) else 'nothing'}",
         ]
         found += [f"  PROBLEM    {each}" for each in self.problems[:SHOWN_PROBLEMS]]
         if len(self.problems) > SHOWN_PROBLEMS:
             found.append(f"  … and {len(self.problems) - SHOWN_PROBLEMS} more problems")
         verdict = "interrupted" if self.interrupted else "passed" if self.passed else "FAILED"
         return [*found, f"  {verdict}"]
+
+    def figures(self) -> list[str]:
+        """What is particular to this kind of storm."""
+        return [
+            f"  queries    {self.queries} answers acknowledged",
+            f"  faults     {sum(self.faults.values())}: {counted(self.faults)}; fewest for a session: {self.fewest_faults}",
+            f"  restarts   {self.restarts} charged; {self.replays} replays",
+            f"  recovery   {times(self.recovery_s)} ({self.recovery_means})",
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """For machines; latencies as percentiles."""
@@ -104,5 +107,12 @@ class Report:
         }
 
 
-def _counted(counts: Counter[str]) -> str:
+def counted(counts: Counter[str]) -> str:
+    """Counts by name, in a line."""
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items())) or "none"
+
+
+def times(values_s: Sequence[float]) -> str:
+    """How many, and percentiles in milliseconds, in a line."""
+    shown = ", ".join(f"p{percent} {percentile(values_s, percent) * 1000:.0f} ms" for percent in PERCENTILES)
+    return f"{len(values_s)}: {shown}"

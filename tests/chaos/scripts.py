@@ -1,4 +1,4 @@
-"""What the sessions of a storm do: scripts of five kinds, whose results depend on every answer and every effect.
+"""What the sessions of a storm do: scripts of six kinds, whose results depend on every answer and every effect.
 
 Nothing in a result may depend on what is not reproducible: a storm's results are compared with those of a calm run.
 """
@@ -6,6 +6,7 @@ Nothing in a result may depend on what is not reproducible: a storm's results ar
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,10 +120,31 @@ end
 return { all = all, random = math.random(1000000), asked = alc.state.get("asked") }
 """
 
-PAUSES = {"chain": 20, "batches": 5, "forks": 2, "packages": 10, "chance": 20}
+LEDGER = """
+-- Counts in a namespace that it shares with others of its kind: what these have counted is in no question.
+local mine, said = "mine " .. ctx.number, {}
+for i = 1, 20 do
+  said[i] = alc.llm("ledger " .. ctx.number .. " entry " .. i .. " after " .. (said[i - 1] or "nothing"))
+  alc.state.incr("all")
+  if i % 5 == 0 then alc.state.update(mine, function(n) return n + 5 end, 0) end
+  if i == 10 then assert(alc.state.set_nx("half " .. ctx.number, said[i])) end
+end
+return { said = said, mine = alc.state.get(mine) }
+"""
+
+PAUSES = {"chain": 20, "batches": 5, "forks": 2, "packages": 10, "chance": 20, "ledger": 20}
 """How often a session's own strand asks, by kind."""
 
-KINDS = {"chain": CHAIN, "batches": BATCHES, "forks": FORKS, "packages": PACKAGES, "chance": CHANCE}
+COUNTERS = {
+    "chain": {"steps": 20},
+    "batches": {"rounds": 5},
+    "forks": {"child_a": 6, "child_b": 6, "child_c": 6},
+    "packages": {"rounds": 5},
+    "chance": {"asked": 4},
+}
+"""What each kind has counted in `alc.state` at its end."""
+
+KINDS = {"chain": CHAIN, "batches": BATCHES, "forks": FORKS, "packages": PACKAGES, "chance": CHANCE, "ledger": LEDGER}
 
 
 @dataclass(frozen=True)
@@ -149,8 +171,8 @@ class Part:
 
     @property
     def ctx(self) -> dict[str, Any]:
-        """Its context: state is apart from that of its neighbours."""
-        return {"number": self.number, "_ns": f"storm-{self.number}"}
+        """Its context: state is apart from that of its neighbours, except where the kind is about sharing it."""
+        return {"number": self.number, "_ns": "storm" if self.kind == "ledger" else f"storm-{self.number}"}
 
 
 def write_packages(folder: Path) -> Path:
@@ -166,3 +188,29 @@ def write_packages(folder: Path) -> Path:
 def answer_to(prompt: str) -> str:
     """The answer to a question: always the same, and another for every other question."""
     return "answer " + hashlib.sha256(prompt.encode()).hexdigest()[:12]
+
+
+def number_in(prompt: str) -> int:
+    """Whose question it is: every one but those of children begins with its kind and its session's number."""
+    return int(prompt.split()[1])
+
+
+def kept(parts: Iterable[Part]) -> dict[tuple[str, str], Any]:
+    """What `alc.state` holds when these parts have ended, by namespace and key: each effect applied once."""
+    found: dict[tuple[str, str], Any] = {}
+    for part in parts:
+        own = str(part.ctx["_ns"])
+        if part.kind == "ledger":
+            found[own, "all"] = found.get((own, "all"), 0) + QUERIES
+            found[own, f"mine {part.number}"] = QUERIES
+            found[own, f"half {part.number}"] = _ledger_answer(part.number, 10)
+        for key, count in COUNTERS.get(part.kind, {}).items():
+            found[own, key] = count
+    return found
+
+
+def _ledger_answer(number: int, entry: int) -> str:
+    said = "nothing"
+    for each in range(1, entry + 1):
+        said = answer_to(f"ledger {number} entry {each} after {said}")
+    return said

@@ -7,10 +7,7 @@ have ended they are exported, and run again without faults in another process: e
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -35,6 +32,7 @@ from moonward.testing import (
 from moonward.testing.fault import kinds_at
 from moonward.testing.faulty_runtime import Part as TreePart
 
+from .calm_run import calm_runs
 from .client import Client, Stopped
 from .outcome import Outcome
 from .progress import Progress
@@ -301,15 +299,8 @@ class Storm:
 
     def _compare(self) -> None:
         """Run all again in another process, without faults."""
-        calm = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("calm.py")), str(self._folder)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert calm.stdout is not None
-        with calm:
-            for line in calm.stdout:
-                found = json.loads(line)
+        try:
+            for found in calm_runs(self._folder):
                 number = found["number"]
                 problems = self._differences(number, found)
                 for each in problems:
@@ -317,8 +308,8 @@ class Storm:
                 self.report.completed += not problems
                 if self._progress is not None:
                     self._progress.tell(f"compared with a calm run: {number + 1} of {len(self._parts)}")
-        if calm.returncode:
-            self._problem(f"the calm run ended with exit status {calm.returncode}")
+        except RuntimeError as error:
+            self._problem(str(error))
 
     def _differences(self, number: int, found: dict[str, Any]) -> list[str]:
         if number not in self._outcomes:
