@@ -109,7 +109,7 @@ def _apply(session: SessionActor, message: Feed, fresh: list[tuple[str, QueryRes
 
 
 def _accept(message: Feed) -> None:
-    message.accepted = True
+    message.reply.accepted = True
 
 
 def _repeat(session: SessionActor, message: Feed, repeat: Repeat) -> None:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from moonward.actors.errors import JournalError, SessionRestarting
 from moonward.actors.event_stream import EventStream
 from moonward.actors.interaction import Accepted, Finished, Paused
 from moonward.actors.pending_filter import PendingFilter
@@ -18,23 +19,45 @@ T = TypeVar("T")
 Interaction = Accepted | Paused | Finished
 
 
+class FeedReply(Reply[Interaction]):
+    """The outcome of a feed. Once its answers are durable, a journal that fails is no refusal any more: what was fed
+    is there and is going to be used, only what follows is not known yet."""
+
+    __slots__ = ("accepted",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.accepted = False
+
+    def fail(self, error: BaseException) -> bool:
+        """See `Reply`."""
+        if self.accepted and isinstance(error, JournalError):
+            error = SessionRestarting(
+                f"the answer is in the journal, what followed could not be written; try again ({error})"
+            )
+        return super().fail(error)
+
+
 class Feed:
     """Answers to pending queries. `shown` are the queries that the caller's handle has been shown, if it keeps that.
 
-    `query_id` is the query of the first answer, as soon as it is known which. `accepted` says whether the answers are
-    durable; `withdraw` takes back a feed that nobody has looked at yet.
+    `query_id` is the query of the first answer, as soon as it is known which. `withdraw` takes back a feed that nobody has looked at yet.
     """
 
-    __slots__ = ("_lock", "_state", "accepted", "query_id", "reply", "responses", "shown")
+    __slots__ = ("_lock", "_state", "query_id", "reply", "responses", "shown")
 
     def __init__(self, responses: list[QueryResponse], shown: frozenset[str] | None = None) -> None:
         self.responses = responses
         self.shown = shown
         self.query_id = responses[0].query_id
-        self.reply: Reply[Interaction] = Reply()
-        self.accepted = False
+        self.reply = FeedReply()
         self._lock = threading.Lock()
         self._state = "new"
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the answers are durable."""
+        return self.reply.accepted
 
     def take(self) -> bool:
         """Begin to apply it; False if it was withdrawn."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -195,6 +197,27 @@ def test_a_running_session_whose_pause_could_not_be_written_goes_on_by_itself(
         pass
     assert [query.id for query in feed.result().queries] == ["q-1"]
     assert next(events).kind == "started"
+
+
+def test_an_answer_that_is_in_is_not_refused_because_what_followed_could_not_be_written(
+    runtime: SteeredRuntime,
+) -> None:
+    session = paused(runtime)
+    workers = runtime.workers()
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    feed = Call(lambda: session.feed("a", query_id="q-0", idempotency_key="k"))
+    runtime.has_entries(session.id, 3)
+    runtime.until(lambda services: services.registry.actors[session.id]._outbox.is_clear)
+    with runtime.broken():
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+        error = feed.error()
+    assert isinstance(error, SessionRestarting)
+    assert "the answer is in the journal" in str(error)
+    assert session.transcript()[0]["response"] == "a"
+    again = session.feed("a", query_id="q-0", idempotency_key="k", timeout=WAIT_S)
+    assert [query.prompt for query in again.queries] == ["two?"]
 
 
 def test_an_end_that_could_not_be_written_comes_again_when_it_can(runtime: SteeredRuntime) -> None:
