@@ -4,7 +4,8 @@
 #   make test    build the wheel, install it, run the tests on it from outside the tree
 #   make docs    write again the pages that are drawn from the sources, and the conversation that one shows
 #   make check   ruff, mypy and the tests on an editable install
-#   make chaos   100 sessions under random faults, with a report (SEED=7 repeats a plan), then the long soaks
+#   make chaos   100 sessions under random faults, 200 whose host is killed 50 times, with reports (SEED=7 repeats
+#                the plans, CHAOS_ARGS="…" goes to the first, HOSTS_ARGS="…" to the second), then the long soaks
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
@@ -19,6 +20,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 PYTEST_ARGS ?=
 SEED ?=
 CHAOS_ARGS ?=
+HOSTS_ARGS ?=
 ROWS ?=
 QUICK ?=
 
@@ -97,6 +99,7 @@ docs: $(VENV)/dev-installed
 
 chaos: $(VENV)/dev-installed
 	@(cd tests && ../$(VENV)/bin/python -m chaos workers $(if $(SEED),--seed $(SEED)) $(CHAOS_ARGS))
+	@(cd tests && ../$(VENV)/bin/python -m chaos hosts $(if $(SEED),--seed $(SEED)) $(HOSTS_ARGS))
 	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest -m "chaos or soak" --timeout=1800 $(PYTEST_ARGS)
 
 mutants: $(VENV)/dev-installed

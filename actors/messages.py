@@ -41,7 +41,8 @@ class FeedReply(Reply[Interaction]):
 class Feed:
     """Answers to pending queries. `shown` are the queries that the caller's handle has been shown, if it keeps that.
 
-    `query_id` is the query of the first answer, as soon as it is known which. `withdraw` takes back a feed that nobody has looked at yet.
+    `query_id` is the query of the first answer, as soon as it is known which. `withdraw` takes back a feed that
+    nobody has looked at yet.
     """
 
     __slots__ = ("_lock", "_state", "query_id", "reply", "responses", "shown")

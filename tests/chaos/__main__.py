@@ -55,8 +55,12 @@ def main() -> int:
     parser.add_argument("storm", nargs="?", default="workers", choices=sorted(STORMS))
     parser.add_argument("--sessions", type=int, help="default: 100, for hosts 200")
     parser.add_argument("--kills", type=int, default=50, help="kills of the host (hosts)")
-    parser.add_argument("--faults", type=int, default=5, help="faults that each session meets at least (workers)")
-    parser.add_argument("--losses", type=int, default=20, help="parts of the host that are lost meanwhile (workers)")
+    parser.add_argument(
+        "--faults", type=int, default=5, help="faults that each session meets at least (workers)"
+    )
+    parser.add_argument(
+        "--losses", type=int, default=20, help="parts of the host that are lost meanwhile (workers)"
+    )
     parser.add_argument("--seed", type=int, default=None, help="the same seed gives the same plan of faults")
     parser.add_argument("--journal", choices=("memory", "sqlite"), default="sqlite", help="(workers)")
     parser.add_argument("--json", action="store_true", help="the report as JSON")

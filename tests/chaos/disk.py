@@ -23,7 +23,9 @@ class Disk:
         folder.mkdir()
         options = ["-t", "tmpfs", "-o", f"size={SIZE_BYTES},mode=700", "moonward-chaos", str(folder)]
         try:
-            self.is_mounted = not subprocess.run(["mount", *options], capture_output=True, check=False).returncode
+            self.is_mounted = not subprocess.run(
+                ["mount", *options], capture_output=True, check=False
+            ).returncode
         except OSError:  # there is no such command
             self.is_mounted = False
 

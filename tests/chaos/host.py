@@ -68,9 +68,7 @@ class Host:
     def feed(self, session_id: str, query_id: str, text: str, key: str | None) -> dict[str, Any]:
         """Answer a question."""
         return told(
-            self._runtime.feed(
-                session_id, text, query_id=query_id, idempotency_key=key, timeout=PATIENCE_S
-            )
+            self._runtime.feed(session_id, text, query_id=query_id, idempotency_key=key, timeout=PATIENCE_S)
         )
 
     def outcome(self, session_id: str) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class HostLink:
         self._ready = self._asked[0]
         self._stderr = b""
         self._readers = [
-            threading.Thread(target=each, name=f"host {self.process.pid}") for each in (self._read, self._listen)
+            threading.Thread(target=each, name=f"host {self.process.pid}")
+            for each in (self._read, self._listen)
         ]
         for reader in self._readers:
             reader.start()

@@ -29,6 +29,8 @@ def problems(data: Path, parts: Sequence[Part]) -> list[str]:
 def _state(path: Path) -> dict[tuple[str, str], Any]:
     db = sqlite3.connect(path)
     try:
-        return {(ns, key): json.loads(value) for ns, key, value in db.execute("SELECT ns, key, value FROM state")}
+        return {
+            (ns, key): json.loads(value) for ns, key, value in db.execute("SELECT ns, key, value FROM state")
+        }
     finally:
         db.close()

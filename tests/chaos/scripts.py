@@ -144,7 +144,14 @@ COUNTERS = {
 }
 """What each kind has counted in `alc.state` at its end."""
 
-KINDS = {"chain": CHAIN, "batches": BATCHES, "forks": FORKS, "packages": PACKAGES, "chance": CHANCE, "ledger": LEDGER}
+KINDS = {
+    "chain": CHAIN,
+    "batches": BATCHES,
+    "forks": FORKS,
+    "packages": PACKAGES,
+    "chance": CHANCE,
+    "ledger": LEDGER,
+}
 
 
 @dataclass(frozen=True)

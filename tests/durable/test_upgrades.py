@@ -96,10 +96,12 @@ def test_a_fork_from_before_an_edit_runs_what_its_origin_ran(tmp_path: Path) -> 
 def newer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Another version of moonward, whose prelude asks in another way. Hosts started in the test run it."""
     place = tmp_path / "newer"
-    shutil.copytree(Path(moonward.__file__).parent, place / "moonward", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(moonward.__file__).parent, place / "moonward", ignore=shutil.ignore_patterns("__pycache__")
+    )
     llm = place / "moonward" / "actors" / "lua" / "llm.lua"
     source = llm.read_text()
-    asked = 'local query, problem = K.query(prompt, opts)'
+    asked = "local query, problem = K.query(prompt, opts)"
     assert asked in source
     llm.unlink()  # it may be a link to the one that is tested
     llm.write_text(source.replace(asked, 'local query, problem = K.query(prompt .. " (newer)", opts)'))
@@ -142,7 +144,9 @@ def test_a_session_goes_on_with_the_prelude_that_it_began_with(
 
 def test_a_prelude_goes_to_the_children_of_a_fork_too(tmp_path: Path, newer: Path) -> None:
     path = tmp_path / "j.db"
-    (tmp_path / "child.lua").write_text("return { run = function() return alc.llm('one?') .. alc.llm('two?') end }")
+    (tmp_path / "child.lua").write_text(
+        "return { run = function() return alc.llm('one?') .. alc.llm('two?') end }"
+    )
     with moonward.Runtime(journal=f"sqlite:///{path}", data_dir=tmp_path / "data") as runtime:
         old = runtime.start("return alc.fork({ 'child', 'child' }, {})[1].result", packages=[tmp_path])
         queries = waits(old)
@@ -151,5 +155,3 @@ def test_a_prelude_goes_to_the_children_of_a_fork_too(tmp_path: Path, newer: Pat
         for query in queries:
             host.ask("feed", old.id, query, "a")
         assert prompts(host, old.id) == ["one?", "one?", "two?", "two?"]
-
-
