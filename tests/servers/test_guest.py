@@ -107,8 +107,9 @@ def test_what_is_no_script_is_refused_without_showing_it(open_folder: Path) -> N
         "project": "not a regular file",
         "nothing": "not found",
     }.items():
-        with pytest.raises(SettingsError, match=why):
+        with pytest.raises(SettingsError, match=why) as refused:
             Guest().script(str(open_folder / name), LIMIT)
+        assert str(refused.value).count("code_file") == 1
     with pytest.raises(SettingsError, match="not a regular file"):
         Guest().script("/dev/zero", LIMIT)
 

@@ -198,23 +198,7 @@ def test_a_users_state_serves_no_other_user(shared: WebServer) -> None:
 
 
 def test_a_connection_of_the_older_era_serves_no_other_user(shared: WebServer) -> None:
-    hello = {
-        "jsonrpc": "2.0",
-        "id": 1,
-        "method": "initialize",
-        "params": {
-            "protocolVersion": "2025-06-18",
-            "capabilities": {},
-            "clientInfo": {"name": "x", "version": "0"},
-        },
-    }
-    connection = shared.connection()
-    headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
-    connection.request("POST", "/mcp", json.dumps(hello).encode(), headers | ANN)
-    reply = connection.getresponse()
-    reply.read()
-    connection.close()
-    opened = {"Mcp-Session-Id": reply.headers["Mcp-Session-Id"], "MCP-Protocol-Version": "2025-06-18"}
+    opened = shared.opened(ANN)
     ping = {"jsonrpc": "2.0", "id": 2, "method": "ping"}
     assert shared.post(ping, opened | BOB)[0] == 404
     assert shared.post(ping, opened)[0] == 401
@@ -410,9 +394,18 @@ def test_a_signal_answers_those_who_wait_and_leaves_the_sessions_and_the_logs_ar
         }
         whole = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         whole = f"POST /mcp HTTP/1.1\r\n{whole}Content-Length: 9\r\n\r\n{{"
-        for sent in (whole.encode(), whole.encode()[:20]):  # clients that leave half-way
+        older = "".join(f"{name}: {value}\r\n" for name, value in web.opened().items())
+        half_sent = (
+            whole,
+            whole[:20],
+            (
+                f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: {ACCEPT}\r\n"
+                f"Content-Type: application/json\r\n{older}Content-Length: 9\r\n\r\n{{"
+            ),
+        )
+        for sent in half_sent:  # clients that leave half-way
             with socket.create_connection(("127.0.0.1", web.port), WAIT_S) as half:
-                half.sendall(sent)
+                half.sendall(sent.encode())
 
         async def test() -> None:
             async with web.client("auto") as client:

@@ -161,6 +161,7 @@ def test_a_wrong_argument_is_refused_with_a_text_that_says_what_is_wrong(
         ({"responses": [{"query_id": "q-0"}]}, "responses[0]: query_id and response must both be given"),
         ({"responses": [5]}, "responses[0] must be an object"),
         ({"response": "a", "usage": {"prompt_tokens": -1}}, "usage.prompt_tokens must be a whole number"),
+        ({"response": "a", "usage": {"prompt_tokens": 2**60}}, "usage.prompt_tokens must be a non-negative"),
         ({"response": "a", "usage": "cheap"}, "usage must be an object"),
         ({"response": "a", "query_id": "q-9"}, "query 'q-9' was never asked"),
         ({"response": "a", "idempotency_key": 5}, "idempotency_key must be a string"),
@@ -177,7 +178,9 @@ def test_a_refused_answer_changes_nothing(
         async with client(tmp_path, era) as host:
             where = {"session_id": (await call(host, "alc_run", code=ECHO))["session_id"]}
             before = await call(host, "alc_status", **where, pending_filter="full", include_history=True)
-            assert why in await refusal(host, "alc_continue", **where, **arguments)
+            text = await refusal(host, "alc_continue", **where, **arguments)
+            assert why in text
+            assert "usage.usage" not in text
             after = await call(host, "alc_status", **where, pending_filter="full", include_history=True)
             for shot in (before, after):
                 del shot["metrics"]["elapsed_ms"]

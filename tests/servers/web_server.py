@@ -24,6 +24,8 @@ WAIT_S = 30.0
 
 MODERN = "2026-07-28"
 
+OLDER = "2025-06-18"
+
 ACCEPT = "application/json, text/event-stream"
 
 
@@ -98,6 +100,26 @@ class WebServer:
             return reply.status, reply.read().decode()
         finally:
             connection.close()
+
+    def opened(self, headers: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Open a connection of the older era; the headers of what follows on it."""
+        hello = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "initialize",
+            "params": {
+                "protocolVersion": OLDER,
+                "capabilities": {},
+                "clientInfo": {"name": "x", "version": "0"},
+            },
+        }
+        connection = self.connection()
+        given = {"Content-Type": "application/json", "Accept": ACCEPT, **(headers or {})}
+        connection.request("POST", "/mcp", json.dumps(hello).encode(), given)
+        reply = connection.getresponse()
+        reply.read()
+        connection.close()
+        return {"Mcp-Session-Id": reply.headers["Mcp-Session-Id"], "MCP-Protocol-Version": OLDER}
 
     def call(
         self, tool: str, headers: Mapping[str, str] | None = None, **arguments: Any

@@ -45,13 +45,13 @@ class Guest:
         full, folder = self._placed("code_file", path)
         try:
             source = read_inside(full, folder, max_bytes)
-            if source is None:
-                raise SettingsError(f"code_file: {path!r} not found")
-            return as_text(source, path).decode()
+            if source is not None:
+                return as_text(source, path).decode()
         except UnicodeDecodeError as error:
             raise SettingsError(f"code_file: {path!r} is not UTF-8: {error.reason}") from None
         except (PackageError, ValueError) as error:
             raise SettingsError(f"code_file: {error}") from None
+        raise SettingsError(f"code_file: {path!r} not found")
 
     def package_folders(self, project_root: str | None) -> list[str]:
         """The directories that a project adds to the search for packages. Blocks."""

@@ -10,6 +10,7 @@ What does not work: encryption; put a proxy that has it in front. Limits on how 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import socket
 import sys
 from collections.abc import Mapping, Sequence
@@ -118,6 +119,13 @@ class _Leaving:
             await self._app(scope, receive, send)
 
 
+class _LeavingIsNoError(logging.Filter):
+    """Keeps the SDK from logging, as an error, that a client has left before it had sent its request."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], ClientDisconnect))
+
+
 class _Server(uvicorn.Server):
     """Ends the Runtime first, so that calls that wait are answered before their connections are closed."""
 
@@ -136,6 +144,7 @@ async def serve_http(settings: Settings, environ: Mapping[str, str], listening: 
     def guest_of(context: Context) -> Guest:
         return listening.guest(context.request.scope.get("user") if context.request is not None else None)
 
+    logging.getLogger("mcp.server.streamable_http").addFilter(_LeavingIsNoError())
     with _listen(listening) as door:
         async with serving(settings, environ, guest_of) as served:
             config = uvicorn.Config(

@@ -17,6 +17,7 @@ from mcp.server.stdio import stdio_server
 
 from moonward.actors.settings import Settings
 from moonward.servers.guest import Guest
+from moonward.servers.lenient_stream import LenientStream
 from moonward.servers.serving import serving
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -41,7 +42,8 @@ async def serve_stdio(settings: Settings, environ: Mapping[str, str]) -> None:
 
 async def _converse(server: Server[Any]) -> None:
     async with stdio_server() as (reading, writing):
-        await server.run(reading, writing, server.create_initialization_options())
+        lenient = LenientStream(reading, writing)
+        await server.run(lenient, writing, server.create_initialization_options())
 
 
 def _ask(asked: asyncio.Future[int], number: int) -> None:

@@ -371,9 +371,10 @@ def _usage(given: Arguments) -> TokenUsage | None:
         return None
     counts = Arguments(usage)
     try:
-        return TokenUsage(counts.whole("prompt_tokens"), counts.whole("completion_tokens"))
+        prompt, completion = counts.whole("prompt_tokens"), counts.whole("completion_tokens")
     except SettingsError as error:
         raise SettingsError(f"usage.{error}") from None
+    return TokenUsage(prompt, completion)
 
 
 def _filter(value: Any) -> Any:
