@@ -6,6 +6,8 @@
 #   make check   ruff, mypy and the tests on an editable install
 #   make chaos   100 sessions under random faults, 200 whose host is killed 50 times, with reports (SEED=7 repeats
 #                the plans, CHAOS_ARGS="…" goes to the first, HOSTS_ARGS="…" to the second), then the long soaks
+#   make hostile one row for each input that attacks, as root and as nobody; LONG=1 gives each seconds to burn
+#   make fuzz    mutated frames against the host's side of the pipes, led by coverage; SECONDS=60 for each target
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
@@ -21,6 +23,8 @@ PYTEST_ARGS ?=
 SEED ?=
 CHAOS_ARGS ?=
 HOSTS_ARGS ?=
+LONG ?=
+SECONDS ?= 60
 ROWS ?=
 QUICK ?=
 
@@ -29,7 +33,7 @@ TEST_VENV := .venv-test
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name '*.toml' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile bench clean FORCE
+.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile fuzz bench clean FORCE
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -106,7 +110,18 @@ mutants: $(VENV)/dev-installed
 	MOONWARD_TEST_LONG=1 $(VENV)/bin/python -P -m pytest tests/mutants $(PYTEST_ARGS)
 
 hostile: $(VENV)/dev-installed
-	$(VENV)/bin/python -P -m pytest -m hostile $(PYTEST_ARGS)
+	export $(if $(LONG),MOONWARD_TEST_LONG=1)
+	$(VENV)/bin/python -P -m pytest -m hostile $(if $(LONG),--timeout=600) $(PYTEST_ARGS)
+	if [ "$$(id -u)" = 0 ]; then
+		$(VENV)/bin/python -P tests/hostile/as_nobody.py -m hostile $(if $(LONG),--timeout=600) $(PYTEST_ARGS)
+	fi
+
+fuzz: $(VENV)/fuzz-installed
+	$(VENV)/bin/python -P tests/fuzz/run.py --seconds $(SECONDS)
+
+$(VENV)/fuzz-installed: $(VENV)/dev-installed
+	$(VENV)/bin/pip install $(PIP_FLAGS) --config-settings editable_mode=strict -e '.[dev,fuzz]'
+	touch $@
 
 # --- measuring -----------------------------------------------------------------------------------------------------
 

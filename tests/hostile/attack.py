@@ -16,6 +16,15 @@ ANYTHING = object()
 CPU_S = 2.0 if LONG else 0.3
 """CPU seconds of an attack's slice: long enough to hurt, and short where all are run on every change."""
 
+BURN_S = 2.0 if LONG else 0.15
+"""The same, of attacks that can do nothing but cross a limit."""
+
+SLICE_S = 20.0
+"""Seconds of a script's slice. It cannot sleep, so that this ends nothing, unless others leave it no processor."""
+
+MOST_MIB = 256
+"""What an attack may make the host's own process grow by. Far below what a machine has; see `docs/security.md`."""
+
 KEPT_BYTES = (128 if LONG else 16) * MIB
 
 MEMORY_BYTES = (128 if LONG else 32) * MIB
@@ -23,6 +32,11 @@ MEMORY_BYTES = (128 if LONG else 32) * MIB
 VALUE, LUA, SYNTAX, LIMIT, CRASH, PROTOCOL = "value", "lua", "syntax", "limit", "crash", "protocol"
 BUDGET, DIVERGED, CANCELLED = "budget", "diverged", "cancelled"
 """How an attack can end: a value, an `error_kind`, or cancelled because it went on asking."""
+
+
+def many(most: int, fewer: int) -> int:
+    """How often something is done: `most` in the long form."""
+    return most if LONG else fewer
 
 
 def echo(prompt: str) -> str:
@@ -47,17 +61,16 @@ class Attack:
     answer: Callable[[str], str] = echo
     feeds: int = 200
     """Questions that are answered; one more is cancelled."""
-    is_slow: bool = False
-    """Run in the long form only."""
 
     def __str__(self) -> str:
         return self.name
 
     def all_limits(self) -> dict[str, Any]:
         """The limits that hold for it."""
+        cpu_s = BURN_S if self.allowed == (LIMIT,) else CPU_S
         return {
-            "cpu_seconds": CPU_S,
-            "slice_seconds": 3 * CPU_S,
+            "cpu_seconds": cpu_s,
+            "slice_seconds": SLICE_S,
             "memory_bytes": MEMORY_BYTES,
             "max_kept_bytes": KEPT_BYTES,
             **self.limits,
@@ -78,15 +91,23 @@ class Report:
     """What the host's memory grew by at most, in MiB."""
     left: str
     """What was left behind: nothing is ""."""
+    objection: str = ""
+    """Why it may not end so; "" if it may."""
+
+    def check(self) -> None:
+        """Raise an `AssertionError` unless it ended as it may, and nothing is left of it."""
+        assert not self.objection
+        assert not self.left
+        assert self.host_mib <= MOST_MIB
 
     def row(self) -> str:
         """A line of the table."""
         return (
             f"{self.name[:44]:44} {self.outcome:10} {self.took_s:6.2f} {self.victim_ms:8.1f} "
-            f"{self.host_mib:6d}  {self.left or 'none':10} {self.text[:60]}"
+            f"{self.host_mib:6d}  {self.left or 'none':10} {'NOT ALLOWED' if self.objection else 'allowed':11} {self.text[:60]}"
         )
 
     @staticmethod
     def heading() -> str:
         """The table's first line."""
-        return f"{'input':44} {'outcome':10} {'s':>6} {'victim ms':>8} {'MiB':>6}  {'left':10} value or error"
+        return f"{'input':44} {'outcome':10} {'s':>6} {'victim ms':>8} {'MiB':>6}  {'left':10} {'':11} value or error"

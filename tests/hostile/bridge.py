@@ -3,7 +3,7 @@ with values of every kind."""
 
 from __future__ import annotations
 
-from .attack import LIMIT, LUA, VALUE
+from .attack import LIMIT, LUA, VALUE, many
 from .listed import error, row, value
 
 ASKING = "setmetatable({}, {__index = function(t, k) if k == 'system' then return alc.llm('inner') end end})"
@@ -200,7 +200,7 @@ EDGE_OF_STACK = [
         return alc.llm('after')""",
         VALUE,
         LIMIT,
-        limits={"cpu_seconds": 5, "slice_seconds": 20, "memory_bytes": 256 << 20},
+        limits={"cpu_seconds": many(5, 2), "slice_seconds": 30, "memory_bytes": 256 << 20},
     ),
     row(472, "local function f(...) return pcall(f, ...) end return (f(1, 2, 3))", VALUE, LUA),
     row(473, "local function f() return xpcall(f, f) end return (f())", VALUE, LUA),
@@ -233,7 +233,7 @@ MEMORY_EDGE = [
         LIMIT,
         value="re: after",
         answer=lambda prompt: "re: after" if prompt == "after" else "x" * 5000,
-        limits={"cpu_seconds": 3, "slice_seconds": 12, "memory_bytes": 8 << 20},
+        limits={"cpu_seconds": 3, "slice_seconds": 30, "memory_bytes": 8 << 20},
     )
     for number, code in enumerate(
         [

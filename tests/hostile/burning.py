@@ -3,7 +3,7 @@ host, by floods of logs, questions, calls, forks, keys and cards."""
 
 from __future__ import annotations
 
-from .attack import CANCELLED, LIMIT, LUA, VALUE
+from .attack import CANCELLED, LIMIT, LUA, VALUE, many
 from .listed import row, value
 
 PROCESSOR = [
@@ -94,17 +94,30 @@ MEMORY = [
     )
 ]
 
+LOGS, PRINTS, NOTES, KEYS = (
+    many(200_000, 20_000),
+    many(1_000_000, 100_000),
+    many(300_000, 50_000),
+    many(3000, 300),
+)
+CALLS = many(10_000, 1000)
+
 HOST = [
     value(
         800,
-        "for i = 1, 2e5 do alc.log('info', ('x'):rep(4000)) end return 1",
+        f"for i = 1, {LOGS} do alc.log('info', ('x'):rep(4000)) end return 1",
         1,
         limits={"cpu_seconds": 20, "slice_seconds": 60},
     ),
-    value(801, "for i = 1, 1e6 do print(i) end return 1", 1, limits={"cpu_seconds": 20, "slice_seconds": 60}),
+    value(
+        801,
+        f"for i = 1, {PRINTS} do print(i) end return 1",
+        1,
+        limits={"cpu_seconds": 20, "slice_seconds": 60},
+    ),
     value(
         802,
-        "for i = 1, 3e5 do alc.progress(i, 3e5, 'step') end return 1",
+        f"for i = 1, {NOTES} do alc.progress(i, 3e5, 'step') end return 1",
         1,
         limits={"cpu_seconds": 20, "slice_seconds": 60},
     ),
@@ -112,14 +125,16 @@ HOST = [
     row(804, "alc.stats.record('k', ('x'):rep(1e6))", LIMIT, says="max_stats_bytes"),
     value(
         805,
-        "for i = 1, 3e5 do alc.stats.record('k', i) end return alc.stats.get('k')",
-        300000,
+        f"for i = 1, {NOTES} do alc.stats.record('k', i) end return alc.stats.get('k')",
+        NOTES,
         limits={"cpu_seconds": 20, "slice_seconds": 60},
     ),
-    row(806, "while true do alc.state.get('k') end", LIMIT, says="max_calls"),
-    row(807, "while true do pcall(alc.state.get, 'k') end", LIMIT),
-    row(808, "while true do alc.budget_remaining() end", LIMIT, says="max_calls"),
-    row(809, "while true do pcall(require, 'none') end", LIMIT),
+    row(806, "while true do alc.state.get('k') end", LIMIT, says="max_calls", limits={"max_calls": CALLS}),
+    row(807, "while true do pcall(alc.state.get, 'k') end", LIMIT, limits={"max_calls": CALLS}),
+    row(
+        808, "while true do alc.budget_remaining() end", LIMIT, says="max_calls", limits={"max_calls": CALLS}
+    ),
+    row(809, "while true do pcall(require, 'none') end", LIMIT, limits={"max_calls": CALLS}),
     row(
         810,
         "alc.state.set('big', ('x'):rep(2e6)) while true do alc.state.get('big') end",
@@ -153,24 +168,32 @@ HOST = [
         LIMIT,
         says="max_queries",
     ),
-    row(817, "while true do pcall(alc.llm, 'x') end", LIMIT, ctx={"budget": {"max_llm_calls": 1}}),
+    row(
+        817,
+        "while true do pcall(alc.llm, 'x') end",
+        LIMIT,
+        ctx={"budget": {"max_llm_calls": 1}},
+        limits={"max_calls": CALLS},
+    ),
     row(
         818,
         "while true do alc.fork({'a','b','c','d','e','f','g','h','i','j','k','l','m','n','o','p'}, {}) end",
         LIMIT,
-        limits={"cpu_seconds": 3, "slice_seconds": 12},
+        limits={"cpu_seconds": 3, "slice_seconds": 30},
     ),
     row(
         819,
         "alc.fork({'a'}, {x = ('x'):rep(2e6)}) while true do alc.fork({'a'}, {x = ('x'):rep(2e6)}) end",
         LIMIT,
         says="max_kept_bytes",
+        limits={"max_kept_bytes": many(16, 6) << 20},
     ),
     row(
         820,
         "local t = {} for i = 1, 2e5 do t[i] = {} end while true do alc.state.set('k', t) end",
         LIMIT,
         says="max_kept_bytes",
+        limits={"cpu_seconds": 3, "slice_seconds": 30, "max_kept_bytes": many(16, 3) << 20},
     ),
     row(
         821,
@@ -179,13 +202,14 @@ HOST = [
         return #alc.card.find({where = {list = {contains = list}}})""",
         LUA,
         VALUE,
-        limits={"cpu_seconds": 3, "slice_seconds": 12, "memory_bytes": 128 << 20},
+        limits={"cpu_seconds": 3, "slice_seconds": 30, "memory_bytes": 128 << 20},
     ),
     row(
         822,
         "local keys = {} for i = 1, 1e5 do keys[i] = 'a.b.c' .. i end return alc.card.find({order_by = keys})",
         LUA,
         VALUE,
+        limits={"cpu_seconds": 3, "slice_seconds": 30},
     ),
     row(
         823,
@@ -195,7 +219,7 @@ HOST = [
     ),
     row(
         824,
-        "for i = 1, 3000 do alc.state.set('key' .. i, i) end return #alc.state.keys() >= 3000",
+        f"for i = 1, {KEYS} do alc.state.set('key' .. i, i) end return #alc.state.keys() >= {KEYS}",
         VALUE,
         value=True,
     ),

@@ -6,20 +6,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .attack import CANCELLED, CRASH, LIMIT, LUA, PROTOCOL, VALUE, Attack
+from .attack import CANCELLED, CRASH, LIMIT, LONG, LUA, PROTOCOL, VALUE, Attack
 
 FRAME = 1 << 20
 """Largest frame in these attacks, in bytes."""
+
+SLICE_S = 2.0 if LONG else 1.0
+"""Seconds of a slice: a rogue can do nothing for so long."""
 
 NOTE = '{"t":"notes","notes":[["log","info","alc.log","x"]]}'
 NO_NOTES = '{"t":"notes","notes":[]}'
 
 
-def rogue(name: str, *arguments: Any, allowed: tuple[str, ...] = (PROTOCOL,), **more: Any) -> Attack:
-    """An attack by the rogue of this name."""
+def rogue(
+    name: str, *arguments: Any, row: str = "", allowed: tuple[str, ...] = (PROTOCOL,), **more: Any
+) -> Attack:
+    """An attack by the rogue of this name. `row`: its number in the list of what sandboxes have failed on."""
     given = json.dumps(list(arguments))[1:-1]
-    limits = {"max_frame_bytes": FRAME, **more.pop("limits", {})}
-    return Attack(f"{name} {given}"[:70], f"--rogue {name} {given}", allowed, limits=limits, **more)
+    limits = {"max_frame_bytes": FRAME, "slice_seconds": SLICE_S, **more.pop("limits", {})}
+    return Attack(
+        f"{row} {name} {given}".strip()[:70], f"--rogue {name} {given}", allowed, limits=limits, **more
+    )
 
 
 def large(prompt: str) -> str:
@@ -30,37 +37,37 @@ def large(prompt: str) -> str:
 EITHER = (LIMIT, PROTOCOL, CRASH)
 
 FRAMES = [
-    rogue("write", "\xff\xff\xff\xff", says="bad frame length 4294967295"),
-    rogue("write", "\0\0\0\0", says="bad frame length 0"),
+    rogue("write", "\xff\xff\xff\xff", row="P1", says="bad frame length 4294967295"),
+    rogue("write", "\0\0\0\0", row="P2", says="bad frame length 0"),
     rogue("write", "\1\0\x10\0x", says=f"bad frame length {FRAME + 1}"),
-    rogue("write_and_exit", '\x30\0\0\0{"t":"do', allowed=(CRASH, PROTOCOL)),
-    rogue("write", '\x30\0\0\0{"t":"do', allowed=EITHER),
-    rogue("write", "Traceback (most recent call last):\n  File", says="bad frame length"),
-    rogue("write", "\x8a\x11\x94\xfe\0\xde\xad\xbe\xef" * 50, says="bad frame length"),
-    rogue("body", "{", says="undecodable"),
+    rogue("write_and_exit", '\x30\0\0\0{"t":"do', row="P3", allowed=(CRASH, PROTOCOL)),
+    rogue("write", '\x30\0\0\0{"t":"do', row="P4", allowed=EITHER),
+    rogue("write", "Traceback (most recent call last):\n  File", row="P6", says="bad frame length"),
+    rogue("write", "\x8a\x11\x94\xfe\0\xde\xad\xbe\xef" * 50, row="P7", says="bad frame length"),
+    rogue("body", "{", row="P8", says="undecodable"),
     rogue("body", "[]", says="undecodable"),
     rogue("body", "null", says="undecodable"),
     rogue("body", '"x"', says="undecodable"),
     rogue("body", '{"t":"done"}', says="undecodable"),
     rogue("body", '{"t":"done","value":1,"more":1}', says="undecodable"),
     rogue("body", '{"t":"done","value":1} {}', says="undecodable"),
-    rogue("body", '{"t":"mystery"}', says="undecodable"),
+    rogue("body", '{"t":"mystery"}', row="P23", says="undecodable"),
     rogue("body", '{"value":1}', says="undecodable"),
     rogue("body", '{"t":7}', says="undecodable"),
-    rogue("huge_digits", says="bad frame length"),
+    rogue("huge_digits", row="P10", says="bad frame length"),
     rogue("huge_digits", allowed=(PROTOCOL, LIMIT), limits={"max_frame_bytes": 8 << 20}),
-    rogue("body", '{"t":"done","value":NaN}', says="undecodable"),
+    rogue("body", '{"t":"done","value":NaN}', row="P11", says="undecodable"),
     rogue("body", '{"t":"done","value":Infinity}', says="undecodable"),
     rogue("body", '{"t":"done","value":1e999}', allowed=(PROTOCOL,)),
     rogue("body", '{"t":"done","value":%s}' % ("9" * 4000), allowed=(PROTOCOL,)),
     rogue("body", '{"t":"done","value":18446744073709551616}', allowed=(PROTOCOL,)),
-    rogue("body", '{"t":"done","value":"\\ud800"}', allowed=(PROTOCOL,)),
+    rogue("body", '{"t":"done","value":"\\ud800"}', row="P12", allowed=(PROTOCOL,)),
     rogue("body", '{"t":"done","value":"\xff\xfe"}', allowed=(PROTOCOL,)),
     rogue("body", '{"t":"ask","queries":[{"prompt":"\\ud800"}]}', says="undecodable"),
     rogue("body", '{"t":"ask","queries":[{"prompt":"\xff"}]}', says="undecodable"),
     rogue("body", '{"t":"ask","t":"done","queries":[],"value":1}', says="undecodable"),
     rogue("body", '{"t":"done","value":1,"value":2}', allowed=(PROTOCOL, VALUE)),
-    rogue("body", '{"t":"done","value":{"a":1,"a":2}}', allowed=(PROTOCOL, VALUE)),
+    rogue("body", '{"t":"done","value":{"a":1,"a":2}}', row="P12", allowed=(PROTOCOL, VALUE)),
     rogue("body", '{"t":"\\u001b[31m\\n\\r"}', says="undecodable"),
     rogue("body", '{"t":"done","value":1,"\\u001b[2J":1}', says="undecodable"),
 ]
@@ -89,7 +96,7 @@ NUMBERS = [
 ]
 
 FLOODS = [
-    rogue("endless", NOTE, allowed=EITHER),
+    rogue("endless", NOTE, row="P13", allowed=EITHER),
     rogue("endless", NO_NOTES, allowed=EITHER),
     rogue("endless_big_notes", allowed=EITHER, limits={"max_frame_bytes": 8 << 20}),
     rogue("many", NOTE, 5000, allowed=EITHER),
@@ -129,27 +136,39 @@ DEPTHS = [
 ] + [rogue("deep", "call", 100_000), rogue("deep", "fork", 100_000)]
 
 STREAM = [
-    rogue("never_reads", allowed=EITHER, answer=large),
+    rogue("never_reads", row="P15", allowed=EITHER, answer=large),
     rogue("asks_without_reading", 20_000, allowed=EITHER),
     rogue("store_and_ask_without_reading", 1000, allowed=EITHER, limits={"max_frame_bytes": 8 << 20}),
-    rogue("closes_its_output", says="closed its output"),
+    rogue("closes_its_output", row="P16", says="closed its output"),
     rogue("closes_its_output_and_spins", says="closed its output"),
     rogue("closes_its_input", allowed=EITHER, answer=large),
     rogue("is_silent", allowed=EITHER),
     rogue("says_nothing_and_spins", allowed=(LIMIT,)),
     rogue("hello_again", says="second greeting"),
+    rogue("stops", row="P25", allowed=(LIMIT,)),
+    rogue("stops_while_asked", row="P25", allowed=(LIMIT,)),
 ]
 
 ORDER = [
+    rogue("write", "\x0d\0\0\0\x03" + "\0" * 12, row="P19", says="undecodable"),
+    rogue(
+        "body",
+        '{"t":"ask","queries":[{"prompt":"x"}],"session":"victim"}',
+        row="P24",
+        says="undecodable",
+    ),
+    rogue("body", '{"t":"ask","queries":[{"prompt":"x","id":"q-0"}]}', says="undecodable"),
     rogue("done_at_once", allowed=(VALUE,), value="forged"),
-    rogue("done_then", '{"t":"done","value":2}', allowed=(VALUE,), value=1),
-    rogue("done_then", '{"t":"call","name":"state.get","args":["a","b"]}', allowed=(VALUE,), value=1),
+    rogue("done_then", '{"t":"done","value":2}', row="P21", allowed=(VALUE,), value=1),
+    rogue(
+        "done_then", '{"t":"call","name":"state.get","args":["a","b"]}', row="P22", allowed=(VALUE,), value=1
+    ),
     rogue("ends_while_asked", allowed=(PROTOCOL, VALUE)),
     rogue("breaks_while_asked", "lua", allowed=(PROTOCOL, LUA)),
     rogue("breaks_while_asked", "limit", allowed=(LIMIT, PROTOCOL)),
-    rogue("answers_itself", allowed=(PROTOCOL, LIMIT)),
+    rogue("answers_itself", row="P20", allowed=(PROTOCOL, LIMIT)),
     rogue("ask_then_notes", 100, allowed=(VALUE, PROTOCOL)),
-    rogue("another_namespace", allowed=(VALUE,)),
+    rogue("another_namespace", row="P24", allowed=(VALUE,)),
     rogue("call_named", 900_000, allowed=(PROTOCOL, LUA)),
     rogue("require_named", 900_000, allowed=(PROTOCOL, LUA)),
     rogue("unknown_call", "state.drop", allowed=(VALUE,), value=[2, "state.drop: no such call of the host"]),
@@ -163,7 +182,7 @@ ORDER = [
 ]
 
 ESCAPES = [
-    rogue("forks", allowed=(CRASH,), says="SIGSYS"),
+    rogue("forks", row="P18", allowed=(CRASH,), says="SIGSYS"),
     rogue("executes", allowed=(CRASH,), says="SIGSYS"),
     rogue("aborts", allowed=(CRASH,), says="SIGABRT"),
     rogue("takes_memory", allowed=(CRASH, LIMIT)),

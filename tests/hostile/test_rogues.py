@@ -10,7 +10,6 @@ from .arena import Arena
 from .attack import Attack, Report
 from .rogue_runtime import rogue_runtime
 from .rogues import ROGUES
-from .test_scripts import MOST_MIB
 
 pytestmark = pytest.mark.hostile
 
@@ -27,5 +26,4 @@ def test_a_worker_that_was_taken_over_hurts_only_its_session(
 ) -> None:
     found = arena.run(attack)
     report.append(found)
-    assert not found.left
-    assert found.host_mib <= MOST_MIB
+    found.check()

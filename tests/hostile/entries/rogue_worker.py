@@ -4,6 +4,7 @@ name. Confined as all workers are; it has what native code in a worker would hav
 
 import json
 import os
+import signal
 import struct
 
 from moonward.actors.limits import Limits
@@ -400,6 +401,18 @@ def is_silent():
 
 def says_nothing_and_spins():
     spin()
+
+
+def stops():
+    """Stop itself, as the terminal would: it may signal itself alone."""
+    signal.raise_signal(signal.SIGSTOP)
+
+
+def stops_while_asked():
+    """The same, with a question open: what is answered is never read."""
+    ask("?")
+    hear()
+    signal.raise_signal(signal.SIGSTOP)
 
 
 ROGUES = {
