@@ -265,8 +265,8 @@ class Strand:
 
     def _final(self, message: Done | Broke) -> None:
         if self.is_repeating:
-            came = "an error" if isinstance(message, Broke) else "the end of the script"
             step = self._steps[self._at]
+            came = tapes.describe_final(message)
             self._host.diverged(ReplayDiverged(step.entry, tapes.describe(step), came))
             return
         self._end_slice()

@@ -25,7 +25,15 @@ from moonward.actors.journal.entries import (
     Paused,
 )
 from moonward.actors.query import QuerySpec
-from moonward.actors.worker.wire import AskRequest, CallRequest, ForkRequest, Request, RequireRequest
+from moonward.actors.worker.wire import (
+    AskRequest,
+    Broke,
+    CallRequest,
+    Done,
+    ForkRequest,
+    Request,
+    RequireRequest,
+)
 
 SHOWN_CHARS = 200
 """Characters of a request that a divergence report shows; arbitrary, two lines of a terminal."""
@@ -159,8 +167,14 @@ def describe(step: Step) -> str:
     """A short text of a recorded step."""
     if step.queries is not None:
         return _asks(step.queries)
-    assert step.called is not None
-    return f"{step.called.name} ({step.called.digest[:12]})"
+    called = step.called
+    assert called is not None
+    gave = ""
+    if called.error is not None:
+        gave = f", which failed: {_short(called.error)}"
+    elif called.result is not None:
+        gave = f", which gave {_short_json(called.result)}"
+    return f"{called.name} (request {called.digest[:12]}){gave}"
 
 
 def describe_request(request: Request) -> str:
@@ -168,10 +182,19 @@ def describe_request(request: Request) -> str:
     if isinstance(request, AskRequest):
         return _asks(request.queries)
     if isinstance(request, CallRequest):
-        return f"{request.name} {_short(bytes(request.args).decode(errors='replace'))} ({digest_of(request)[:12]})"
-    if isinstance(request, RequireRequest):
-        return f"require {_short(request.name)} ({digest_of(request)[:12]})"
-    return f"fork of {', '.join(request.strategies)} ({digest_of(request)[:12]})"
+        what = f"{request.name} {_short_raw(request.args)}"
+    elif isinstance(request, RequireRequest):
+        what = f"require {_short(request.name)}"
+    else:
+        what = f"fork of {', '.join(request.strategies)} with {_short_raw(request.ctx)}"
+    return f"{what} (request {digest_of(request)[:12]})"
+
+
+def describe_final(final: Done | Broke) -> str:
+    """A short text of the end of a strand that came too early."""
+    if isinstance(final, Broke):
+        return f"the error {_short(final.error)}"
+    return f"the end, with the result {_short_json(bytes(final.value).decode(errors='replace'))}"
 
 
 def _whole_step(step: Step) -> str:
@@ -223,6 +246,14 @@ def _asks(queries: Sequence[QuerySpec]) -> str:
     first = _short(queries[0].prompt) if queries else "nothing"
     more = f" and {len(queries) - 1} more" if len(queries) > 1 else ""
     return f"the question {first}{more}"
+
+
+def _short_raw(raw: msgspec.Raw) -> str:
+    return _short_json(bytes(raw).decode(errors="replace"))
+
+
+def _short_json(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…"
 
 
 def _short(text: str) -> str:
