@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Callable
 from typing import Self, TypeVar
@@ -28,7 +29,7 @@ class Archive:
     """The journal at `path`; one that is not there is empty. A context manager. Errors are `JournalError`."""
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self._path = path = os.path.realpath(path)
         if not anyone_lives(hosts_path(path)):
             self._check(path)
         self._connection: sqlite3.Connection | None = open_to_look(path)

@@ -26,6 +26,7 @@ from moonward.actors.journal.sqlite_file import (
     APPLICATION_ID,
     INDEX_BITS,
     Damaged,
+    check_log,
     check_through,
     hosts_path,
     open_for_writing,
@@ -179,6 +180,7 @@ def examine(path: str) -> list[str]:
 
     Raises `Damaged`; otherwise, what should be said.
     """
+    check_log(path)
     if not os.path.exists(path):
         return []
     if _unfinished(path) is not None:

@@ -61,7 +61,7 @@ def hosts_path(path: str) -> str:
 
 def open_for_writing(path: str, *, strict: bool, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open the journal at `path`, making or migrating it. `strict`: a commit is on the disk when it returns."""
-    _check_log(path)
+    check_log(path)
     _make(path)
     with explained(path):
         connection = _connect(path, "rw", busy_s)
@@ -108,7 +108,7 @@ def open_to_look(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | None
         try:
             return _checked(_connect(path, "ro", busy_s), path)
         except sqlite3.OperationalError:
-            if _has_log(path):
+            if has_log(path):
                 raise
             return _checked(_connect(path, "ro&immutable=1", busy_s), path)
 
@@ -191,13 +191,14 @@ def explain(error: sqlite3.Error, path: str) -> JournalError:
     return kind(f"the journal {path!r} {reason} ({name}: {error})")
 
 
-def _check_log(path: str) -> None:
+def check_log(path: str) -> None:
     """Raise `Damaged` for a file that is gone or empty while its log is not: SQLite would remove the log."""
-    if _has_log(path) and not (os.path.exists(path) and os.stat(path).st_size > 0):
-        raise Damaged(f"the journal {path!r} is empty, but there is a log of it")
+    if has_log(path) and not (os.path.exists(path) and os.stat(path).st_size > 0):
+        raise Damaged(f"the journal {path!r} is not there or empty, but there is a log of it")
 
 
-def _has_log(path: str) -> bool:
+def has_log(path: str) -> bool:
+    """Whether there is a log of the journal at `path` that holds something."""
     try:
         return os.stat(f"{path}-wal").st_size > 0
     except OSError:

@@ -6,6 +6,7 @@ power cut may take the last commits, as many as a few megabytes of log hold.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
@@ -43,6 +44,9 @@ script mostly asks again within 50 µs; a commit takes three times as long."""
 class SqliteStore:
     """A journal at `path`, made when something is first written. Nothing is touched before the first call.
 
+    The file is the one that `path` names now, links followed: its locks, its log and what is salvaged lie beside that,
+    whatever name another host has for it, and wherever this process goes.
+
     `on_report` is called, on the loop, when the file was found damaged and was salvaged, or its log cut.
     """
 
@@ -58,7 +62,7 @@ class SqliteStore:
         on_report: Callable[[Report], None] | None = None,
     ) -> None:
         self._loop = loop
-        self._path = path
+        self._path = path = os.path.realpath(path)
         self._open: dict[str, Held] = {}
         self._contents: dict[str, bytes] = {}
         self._writer = SqliteWriter(

@@ -437,6 +437,22 @@ def test_the_environment_names_the_journal(journal: Journal, monkeypatch: pytest
     assert moonward("show", session_id).stdout
 
 
+def kill_a_host(journal: Journal) -> None:
+    """Leave a session that is paused, and whose host was killed."""
+    running = subprocess.Popen(
+        [*COMMAND, "run", "-e", TWO, "--answer-cmd", "exec sleep 60", "--journal", journal.url],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stderr is not None
+    while "q-0" not in running.stderr.readline():
+        pass
+    os.killpg(running.pid, signal.SIGKILL)  # what it has started to answer, too: it holds the pipes
+    running.communicate(timeout=30)
+
+
 # -- damage ------------------------------------------------------------------------------------------------------------
 
 
@@ -454,18 +470,18 @@ def test_a_damaged_journal_is_told_by_looking_and_made_whole_by_changing(journal
     assert journal.run("show", session_id)
 
 
+def test_a_log_whose_journal_is_gone_is_told_by_looking_and_made_whole_by_changing(journal: Journal) -> None:
+    kill_a_host(journal)
+    journal.path.unlink()
+    for command in (["sessions"], ["show", "s-any"]):
+        assert "there is a log of it" in journal.run(*command, status=1).stderr
+    assert "not found" in journal.run("cancel", "s-any", status=1).stderr  # but it is whole now
+    (row,) = objects(journal.run("sessions", "--json").stdout)
+    assert row["phase"] == "paused"
+
+
 def test_looking_at_a_journal_whose_host_was_killed_leaves_its_log_alone(journal: Journal) -> None:
-    running = subprocess.Popen(
-        [*COMMAND, "run", "-e", TWO, "--answer-cmd", "exec sleep 60", "--journal", journal.url],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert running.stderr is not None
-    while "q-0" not in running.stderr.readline():
-        pass
-    running.kill()
-    running.communicate(timeout=30)
+    kill_a_host(journal)
     log = journal.path.with_name("j.db-wal")
     before = log.read_bytes()
     assert before

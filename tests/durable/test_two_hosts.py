@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from moonward import Finished, Runtime
+
 from .remote import Refused, RemoteHost
 
 CODE = (
@@ -81,3 +83,30 @@ def test_a_stopped_host_that_was_overtaken_can_write_nothing_and_says_so(path: P
             assert first.ask("feed", other, "q-0", "a")["query_id"] == "q-1"
             assert heir.ask("feed", session_id, "q-1", "!")["result"] == "from the heir!"
         assert second.ask("finished", session_id)["result"] == "from the heir!"
+
+
+def test_a_journal_by_another_name_is_the_same_journal(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to("j.db")  # before there is one
+    with RemoteHost(link) as first, RemoteHost(path) as second:
+        session_id = first.ask("start", CODE)
+        with pytest.raises(Refused, match=f"process {first.process.pid} ") as refused:
+            second.ask("feed", session_id, "q-0", "b")
+        assert refused.value.kind == "SessionOwned"
+        first.kill()
+        assert second.ask("feed", session_id, "q-0", "a")["query_id"] == "q-1"
+    assert not [each.name for each in tmp_path.glob("link.db-*")]
+
+
+def test_a_relative_journal_stays_where_it_was_when_the_host_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Runtime(journal="sqlite:///j.db", data_dir=tmp_path / "data") as runtime:
+        session = runtime.start("return alc.llm('one?')")
+        session.wait(20)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        assert isinstance(session.feed("a", query_id="q-0", timeout=20), Finished)
+        assert [each.id for each in runtime.sessions()] == [session.id]
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from moonward.actors.errors import SessionNotFound, SettingsError
 from moonward.actors.journal.archive import Archive
+from moonward.actors.journal.sqlite_file import has_log
 from moonward.cli.journal import add_journal, settings_of
 from moonward.cli.terminal_text import json_line, one_line
 
@@ -39,6 +41,11 @@ def journal_path(arguments: argparse.Namespace) -> Path:
     return Path(journal.removeprefix(SQLITE)).expanduser()
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a journal at `path`, or at least its log, of which it can be made again."""
+    return path.exists() or has_log(os.path.realpath(path))
+
+
 def archive(arguments: argparse.Namespace) -> Archive:
     """The journal, to look at."""
     return Archive(str(journal_path(arguments)))
@@ -47,7 +54,7 @@ def archive(arguments: argparse.Namespace) -> Archive:
 @contextmanager
 def changing(arguments: argparse.Namespace) -> Iterator[tuple[Runtime, str]]:
     """A Runtime on the journal, and the id of the session that is meant. No other session is touched."""
-    if not journal_path(arguments).exists():
+    if not is_there(journal_path(arguments)):
         raise SessionNotFound(arguments.session)
     with opened(arguments) as runtime:
         with archive(arguments) as shelf:

@@ -7,7 +7,7 @@ import argparse
 from moonward.cli.age import seconds_of
 from moonward.cli.exit_status import COMPLETED
 from moonward.cli.journal import add_journal
-from moonward.cli.operating import journal_path, opened, print_json
+from moonward.cli.operating import is_there, journal_path, opened, print_json
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,7 +29,7 @@ def handle(arguments: argparse.Namespace) -> int:
     """Remove them; returns the exit status."""
     age_s = seconds_of("--older-than", arguments.older_than)
     removed = 0
-    if journal_path(arguments).exists():
+    if is_there(journal_path(arguments)):
         with opened(arguments) as runtime:
             removed = runtime.prune(age_s)
     if arguments.json:
