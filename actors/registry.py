@@ -303,6 +303,12 @@ class Registry(LoopActor):
         if not self._services.store.is_durable:
             self._services.store.forget(actor.session_id)
 
+    def let_go(self, session_id: str) -> None:
+        """Forget a session that the journal no longer has, if its end is still remembered here."""
+        actor = self._actors.get(session_id)
+        if actor is not None:
+            self._put_away(actor, has_ended=True)
+
     def _put_away(self, actor: SessionActor, *, has_ended: bool) -> None:
         """Keep only the journal of a session, and what it has spent of its restart budget."""
         session_id, services = actor.session_id, self._services

@@ -228,6 +228,7 @@ def import_(services: Services, path: Path, reply: Reply[str]) -> None:
         if session_id is None:
             reply.fail(error or JournalError(f"{path} could not be taken"))
         else:
+            services.registry.let_go(session_id)  # one of that id that was pruned
             time_travel.hold(services, session_id, reply)
 
     services.files.submit(lambda: portable.unpack(read_whole(path)), unpacked)
