@@ -19,10 +19,13 @@ from hypothesis import HealthCheck, given, settings
 
 import moonward
 from moonward.actors.errors import WorkerError
+from moonward.actors.journal.archive import Archive
+from moonward.actors.journal.entries import Ended
+from moonward.actors.journal.store import ALL
 from moonward.testing import Faults, FaultyRuntime
 
 from .record import play, record
-from .reproducible import PURE, SCRIPTS, write_packages
+from .reproducible import PURE, SCRIPTS, answer_to, write_packages
 
 RECORDED = Path(__file__).parent / "recorded"
 VERSIONS = sorted(path.name.removesuffix(".tar.xz") for path in RECORDED.glob("*.tar.xz"))
@@ -118,6 +121,38 @@ def test_a_journal_recorded_earlier_is_repeated_in_another_process(
     journal = earlier / version / f"{name}.moonward"
     assert time.time() - started_s(journal) > EARLIER_S
     check(replayer, journal)
+
+
+def check_file(file: Path, tmp_path: Path) -> None:
+    """A journal file is looked at as it is, then opened: who ended has ended so, who waits goes on."""
+    path = tmp_path / "journal.db"
+    path.write_bytes(file.read_bytes())
+    with Archive(str(path)) as shelf:
+        past = {row.id: shelf.entries(row.id)[-1] for row in shelf.rows(ALL)}
+    assert path.read_bytes() == file.read_bytes()
+    with moonward.Runtime(journal=f"sqlite:///{path}", data_dir=tmp_path / "data") as runtime:
+        *ended, waiting = runtime.sessions()
+        assert [each.id for each in (*ended, waiting)] == list(past)
+        assert len(ended) > 20
+        for each in ended:
+            entry = past[each.id]
+            assert isinstance(entry, Ended)
+            assert each.finished(20).state == entry.state
+        assert runtime.replay(ended[0].id, timeout=20).agrees
+        assert [each["response"] for each in waiting.transcript()] == ["first", None]
+        assert play(waiting).state.result == ["first", 1, answer_to("two?")]
+        assert runtime.replay(waiting.id, timeout=20).agrees
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_file_of_an_earlier_version_is_opened_and_goes_on(
+    earlier: Path, tmp_path: Path, version: str
+) -> None:
+    check_file(earlier / version / "journal.db", tmp_path)
+
+
+def test_the_file_of_this_version_is_opened_and_goes_on(now: Path, tmp_path: Path) -> None:
+    check_file(now / "journal.db", tmp_path)
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
