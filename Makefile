@@ -9,6 +9,7 @@
 #   make hostile one row for each input that attacks, as root and as nobody; LONG=1 gives each seconds to burn
 #   make fuzz    mutated frames against the host's side of the pipes, led by coverage; SECONDS=60 for each target
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
+#   make bench-peers  the same work on other runtimes, in .venv-peers; PEERS="ray dbos" chooses some; about ten minutes
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
 
@@ -27,13 +28,15 @@ LONG ?=
 SECONDS ?= 60
 ROWS ?=
 QUICK ?=
+PEERS ?=
 
 VENV := .venv
 TEST_VENV := .venv-test
+PEERS_VENV := .venv-peers
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name '*.toml' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found docs demo dev test check lint types wheel chaos hostile fuzz bench clean FORCE
+.PHONY: help python-found docs demo dev test check lint types wheel chaos mutants hostile fuzz bench bench-peers clean FORCE
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -133,6 +136,17 @@ $(VENV)/bench-installed: $(VENV)/sources pyproject.toml
 bench: $(VENV)/bench-installed
 	@$(VENV)/bin/python -m benchmarks $(if $(ROWS),--rows "$(ROWS)") $(if $(QUICK),--quick)
 
+$(PEERS_VENV)/installed: benchmarks/peers/requirements.txt | python-found
+	@test -x $(PEERS_VENV)/bin/pip || $(PYTHON) -m venv $(PEERS_VENV)
+	# one by one: what cannot be installed is a line of the table, and no reason to leave out the others
+	grep -v '^#' $< | while read -r peer; do
+		$(PEERS_VENV)/bin/pip install $(PIP_FLAGS) "$$peer" || echo "$$peer cannot be installed" >&2
+	done
+	touch $@
+
+bench-peers: $(VENV)/bench-installed $(PEERS_VENV)/installed
+	@$(VENV)/bin/python -m benchmarks.peers $(if $(PEERS),--peers "$(PEERS)") $(if $(QUICK),--quick)
+
 clean:
-	rm -rf build dist $(VENV) $(TEST_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist $(VENV) $(TEST_VENV) $(PEERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

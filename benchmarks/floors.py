@@ -25,6 +25,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from moonward.load.report import duration
 from moonward.load.spread import Spread
 
 ROUND_TRIPS: Final = 1000
@@ -68,6 +69,22 @@ def middle(measured: Sequence[Floors]) -> Floors:
         statistics.median(each.sync_s for each in measured),
         statistics.median(each.same_processor_s for each in measured),
     )
+
+
+def spread_text(measured: Sequence[Floors]) -> str:
+    """How the floors of a run were spread, for people."""
+    if not measured:
+        return "none measured"
+    parts = []
+    for name, values in (
+        ("P", [each.pipe_s for each in measured]),
+        ("F", [each.sync_s for each in measured]),
+        ("P on one processor", [each.same_processor_s for each in measured]),
+    ):
+        spread = Spread(values)
+        low, middle_, high = (duration(spread.percentile(rank)) for rank in (10, 50, 90))
+        parts.append(f"{name} {middle_} ({low} – {high})")
+    return f"{', '.join(parts)}; median (p10 – p90) of {len(measured)} measurements"
 
 
 def measure(folder: Path) -> Floors:
