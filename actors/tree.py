@@ -243,9 +243,30 @@ def read_whole(path: Path) -> bytes:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears when it is complete; `JournalError` says why it could not."""
+    """Write a file that appears when it is complete, or into what is no file: a pipe or a device is never replaced.
+
+    A link stays, and what it names is written. `JournalError` says why it could not be.
+    """
     if not path.name or path.name == "..":
         raise JournalError(f"{path} could not be written: it names no file")
+    try:
+        if path.exists() and not path.is_file():
+            _write_into(path, data)
+        else:
+            _write_beside(Path(os.path.realpath(path)), data)
+    except OSError as error:
+        raise JournalError(f"{path} could not be written: {error.strerror}") from error
+
+
+def _write_into(path: Path, data: bytes) -> None:
+    # Without O_NONBLOCK a pipe that nobody reads would keep the thread of files for ever.
+    fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    os.set_blocking(fd, True)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+
+
+def _write_beside(path: Path, data: bytes) -> None:
     part = path.with_name(f".{path.name}.part")
     try:
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -254,10 +275,10 @@ def write_whole(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)
-    except OSError as error:
+    except OSError:
         with suppress(OSError):
             part.unlink()
-        raise JournalError(f"{path} could not be written: {error.strerror}") from error
+        raise
 
 
 def settled(reply: Reply[Any]) -> Callable[[Any, BaseException | None], None]:
