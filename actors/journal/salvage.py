@@ -26,6 +26,7 @@ from moonward.actors.journal.sqlite_file import (
     APPLICATION_ID,
     INDEX_BITS,
     Damaged,
+    check_is_file,
     check_log,
     check_through,
     hosts_path,
@@ -131,6 +132,7 @@ def salvage(path: str) -> Report:
 
     Blocks: about 20 s for a gigabyte, and needs room for a second file of that size.
     """
+    check_is_file(path)
     with _alone(path):
         return _salvage(path)
 
@@ -180,6 +182,7 @@ def examine(path: str) -> list[str]:
 
     Raises `Damaged`; otherwise, what should be said.
     """
+    check_is_file(path)
     check_log(path)
     if not os.path.exists(path):
         return []

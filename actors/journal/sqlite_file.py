@@ -61,6 +61,7 @@ def hosts_path(path: str) -> str:
 
 def open_for_writing(path: str, *, strict: bool, busy_s: float = BUSY_S) -> sqlite3.Connection:
     """Open the journal at `path`, making or migrating it. `strict`: a commit is on the disk when it returns."""
+    check_is_file(path)
     check_log(path)
     _make(path)
     with explained(path):
@@ -85,6 +86,7 @@ def open_for_reading(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | 
     """Open the journal at `path` to look only; None when there is none yet."""
     if not os.path.exists(path):
         return None
+    check_is_file(path)
     with explained(path):
         try:
             connection = _connect(path, "rw", busy_s)
@@ -104,6 +106,7 @@ def open_to_look(path: str, busy_s: float = BUSY_S) -> sqlite3.Connection | None
     """
     if not os.path.exists(path):
         return None
+    check_is_file(path)
     with explained(path):
         try:
             return _checked(_connect(path, "ro", busy_s), path)
@@ -189,6 +192,12 @@ def explain(error: sqlite3.Error, path: str) -> JournalError:
     reason = next((text for start, text in reasons.items() if name.startswith(start)), "failed")
     kind = Damaged if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) else JournalError
     return kind(f"the journal {path!r} {reason} ({name}: {error})")
+
+
+def check_is_file(path: str) -> None:
+    """Raise `JournalError` for a pipe, a device, a directory: they are no journal, and must never be replaced by one."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise JournalError(f"the journal {path!r} cannot be opened: it is not a file")
 
 
 def check_log(path: str) -> None:

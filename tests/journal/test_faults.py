@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from moonward.actors.errors import JournalError, SessionNotFound
+from moonward.actors.journal.archive import Archive
 from moonward.actors.journal.sqlite_file import SCHEMA_VERSION
 from moonward.supervisor.reply import Reply
 
@@ -332,3 +334,15 @@ def test_a_close_that_takes_too_long_says_so(client: Client) -> None:
     with pytest.raises(JournalError, match=r"did not finish writing within 0\.01 s"):
         client.tell("close", 0.01)
     gate.set()
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_file_is_no_journal_and_is_left_alone(office: Office, path: Path) -> None:
+    os.mkfifo(path)
+    path.with_name(f"{path.name}-hosts").touch()  # as if it had been tried before: nothing is salvaged here
+    for ask in ("adopt", "list"):
+        with pytest.raises(JournalError, match="it is not a file"):
+            office.sqlite(path).ask(ask)
+    with pytest.raises(JournalError, match="it is not a file"):
+        Archive(str(path))
+    assert stat.S_ISFIFO(path.lstat().st_mode)
