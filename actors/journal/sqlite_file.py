@@ -195,7 +195,7 @@ def explain(error: sqlite3.Error, path: str) -> JournalError:
 
 
 def check_is_file(path: str) -> None:
-    """Raise `JournalError` for a pipe, a device, a directory: they are no journal, and must never be replaced by one."""
+    """Raise `JournalError` for a pipe, a device, a directory: no journal, and never replaced by one."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise JournalError(f"the journal {path!r} cannot be opened: it is not a file")
 
