@@ -35,12 +35,12 @@ DRAIN_BYTES = 1 << 20
 """Most that a dead worker's pipe is read for: the largest pipe that an unprivileged process can have."""
 
 EXIT_GRACE_S = 0.25
-"""Seconds between the end of a worker's output and its death, before it is killed for having closed its output. The
-exit of a dead worker is reported by the zygote within milliseconds; a loaded machine may need a hundred."""
+"""Seconds between the end of a worker's output and its death, before it is killed for having closed its output. A
+worker that ends takes milliseconds from the one to the other; on a loaded machine it may be a hundred."""
 
 REPORT_GRACE_S = 1.0
-"""Seconds after that kill until the worker counts as lost although nobody has reported its exit. Arbitrary; so late
-a zygote is stopped, or stuck."""
+"""Seconds after that until the worker counts as lost although nobody has reported its exit. Arbitrary; so late a
+zygote is stopped, or stuck."""
 
 
 class WorkerLink:
@@ -197,10 +197,12 @@ class WorkerLink:
             self._loop.call_later(EXIT_GRACE_S, self._kill_mute)
 
     def _kill_mute(self) -> None:
-        if not self._closed and self.process.exit_status is None:
+        if self._closed or self.process.exit_status is not None:
+            return
+        if not self.process.is_dead():  # of a dead one, the zygote will say how it died
             self._loss = Loss("protocol", "it closed its output without a final frame")
             self.process.kill()
-            self._loop.call_later(REPORT_GRACE_S, self._lose_unreported)
+        self._loop.call_later(REPORT_GRACE_S, self._lose_unreported)
 
     def _lose_unreported(self) -> None:
         self.lose(Loss("crash", "its output ended, and its exit is not reported"))

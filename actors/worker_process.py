@@ -10,6 +10,7 @@ import errno
 import math
 import os
 import resource
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -78,6 +79,14 @@ class WorkerProcess:
     def has_exited(self) -> bool:
         """Whether the end of the process was reported."""
         return self.exit_status is not None
+
+    def is_dead(self) -> bool:
+        """Whether the process has ended, reported or not."""
+        if self._pidfd < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def kill(self) -> None:
         """SIGKILL to its process group, or on older kernels to itself (the zygote then kills what is left of its
