@@ -54,6 +54,12 @@ def test_a_session_is_cancelled_when_the_command_fails() -> None:
     assert "status 1" in moonward("run", "-e", ASK, "--answer-cmd", "false", status=3).stderr
 
 
+def test_a_session_is_cancelled_when_an_answer_cannot_be_taken() -> None:
+    done = moonward("run", "-e", ASK, "--answer-cmd", "head -c 9000000 /dev/zero | tr '\\0' x", status=3)
+    assert done.stdout == ""
+    assert "* cancelled: the answer to q-0 cannot be taken: response is too long" in done.stderr
+
+
 def test_a_session_is_cancelled_when_there_is_no_terminal_to_ask_on() -> None:
     assert "no terminal" in moonward("run", "-e", ASK, status=3).stderr
 

@@ -137,7 +137,11 @@ def _converse(session: Session, source: AnswerSource, narrator: Narrator) -> Fin
 def _answer_all(session: Session, paused: Paused, source: AnswerSource, narrator: Narrator) -> None:
     for query in paused.queries:
         narrator.wait_until_shown(query.id)
-        session.feed(source.answer(query))
+        answer = source.answer(query)
+        try:
+            session.feed(answer)
+        except SettingsError as error:
+            raise NoAnswer(f"the answer to {query.id} cannot be taken: {error}") from None
 
 
 def print_final(session_id: str, event: Finished, *, as_json: bool) -> int:
