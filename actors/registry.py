@@ -215,11 +215,8 @@ class Registry(LoopActor):
         return self.live_count() < self._services.settings.session_limit()
 
     def no_room(self) -> str:
-        """Why there is no room."""
-        return (
-            f"{self._services.settings.session_limit()} live sessions are held, which is the limit; wait for one to"
-            " end, or raise max_sessions (and the limit on open files, which it is derived from when it is not set)"
-        )
+        """Why there is no room, and what to do."""
+        return self._services.settings.why_full()
 
     def _start(self, message: Start) -> None:
         if not self.has_room():

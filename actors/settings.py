@@ -224,6 +224,17 @@ class Settings:
             soft = 1 << 20  # the kernel's own usual ceiling (fs.nr_open)
         return max(1, (soft - DESCRIPTORS_RESERVED) // DESCRIPTORS_PER_SESSION)
 
+    def why_full(self) -> str:
+        """What to say when `session_limit` is reached."""
+        held = f"{self.session_limit()} live sessions are held, "
+        if self.max_sessions is not None:
+            return held + "which is max_sessions; wait for one to end, or raise it"
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return (
+            f"{held}as many as this process's limit on open files ({soft}) allows; wait for one to end, or raise that"
+            f" limit (ulimit -n; the hard limit is {hard})"
+        )
+
     @classmethod
     def _kinds(cls) -> dict[str, kind.SettingKind]:
         return {each.name: each.metadata["kind"] for each in fields(cls)}

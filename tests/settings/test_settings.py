@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import resource
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -144,6 +145,19 @@ def test_sessions_are_bounded_by_the_limit_on_open_files_unless_told() -> None:
     assert Settings().session_limit(1024) == 320
     assert Settings().session_limit(10) == 1
     assert Settings(max_sessions=7).session_limit(1024) == 7
+
+
+def test_where_the_limit_on_sessions_comes_from_is_told_with_what_to_do() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    derived = Settings().why_full()
+    assert derived.startswith(
+        f"{Settings().session_limit()} live sessions are held, as many as this process's limit on open"
+    )
+    assert f"open files ({soft}) allows" in derived
+    assert f"(ulimit -n; the hard limit is {hard})" in derived
+    assert Settings(max_sessions=7).why_full() == (
+        "7 live sessions are held, which is max_sessions; wait for one to end, or raise it"
+    )
 
 
 def test_settings_are_immutable_and_survive_a_copy() -> None:
