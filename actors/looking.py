@@ -18,6 +18,7 @@ def wait(session: SessionActor, message: Wait) -> None:
     elif session.may_wake(message.reply):
         session.wake()
         session.wait_next(message.reply)
+    message.looked()
 
 
 def wait_for_end(session: SessionActor, message: WaitForEnd) -> None:
@@ -30,6 +31,7 @@ def wait_for_end(session: SessionActor, message: WaitForEnd) -> None:
     elif session.may_wake(message.reply):
         session.wake()
         session.wait_for_end(message.reply)
+    message.looked()
 
 
 def look(session: SessionActor, message: Look[Any]) -> None:

@@ -75,22 +75,46 @@ class Feed:
             return self._state == "withdrawn"
 
 
-class Wait:
+class Waiting:
+    """A wait for what a session comes to. One whose time is up fails once the session was looked at."""
+
+    __slots__ = ("_error", "_lock", "_looked", "reply")
+
+    def __init__(self) -> None:
+        self.reply: Reply[Interaction] = Reply()
+        self._lock = threading.Lock()
+        self._looked = False
+        self._error: BaseException | None = None
+
+    def looked(self) -> None:
+        """The session was looked at: what it is in is told, unless it is not durable yet."""
+        with self._lock:
+            self._looked = True
+        self._give_up()
+
+    def expire(self, error: BaseException) -> None:
+        """Fail with `error` once the session was looked at."""
+        with self._lock:
+            self._error = error
+        self._give_up()
+
+    def _give_up(self) -> None:
+        with self._lock:
+            error = self._error if self._looked else None
+        if error is not None:
+            self.reply.fail(error)
+
+
+class Wait(Waiting):
     """The current interaction, or the next."""
 
-    __slots__ = ("reply",)
-
-    def __init__(self) -> None:
-        self.reply: Reply[Interaction] = Reply()
+    __slots__ = ()
 
 
-class WaitForEnd:
+class WaitForEnd(Waiting):
     """How the session ended, once it has."""
 
-    __slots__ = ("reply",)
-
-    def __init__(self) -> None:
-        self.reply: Reply[Interaction] = Reply()
+    __slots__ = ()
 
 
 class Cancel:

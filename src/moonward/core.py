@@ -20,7 +20,7 @@ from moonward.actors.event_stream import EventStream
 from moonward.actors.faults import Faults
 from moonward.actors.forked import leave_in_child
 from moonward.actors.journal.store import ALL, Page, Store
-from moonward.actors.messages import Observe, Wait, WaitForEnd
+from moonward.actors.messages import Observe, Waiting
 from moonward.actors.registry import new_id
 from moonward.actors.services import Services
 from moonward.actors.session_state import Instant
@@ -43,7 +43,8 @@ BURIAL_S = 0.5
 killed after it, and killed processes take milliseconds."""
 
 LOOK_S = 0.5
-"""Seconds that a wait whose time is up lets the loop look at it; arbitrary: what is on the loop takes far less."""
+"""Seconds in which a session is looked at for a wait whose time is up. Arbitrary: reading one that sleeps takes far
+less."""
 
 
 def instant() -> Instant:
@@ -191,17 +192,13 @@ class Core:
         return reply.result()
 
     def expire(self, reply: Reply[Any], message: Any, timeout_s: float) -> FeedTimeout:
-        """Fail `reply` with the error that is given back: a wait once the loop has looked at it, so that one of no
-        seconds is told what is there."""
+        """Fail `reply` with the error that is given back: a wait once the session was looked at, so that one of no
+        seconds is told what it is in."""
         error = timed_out(message, timeout_s)
-
-        def fail() -> None:
-            reply.fail(error)
-
-        if isinstance(message, Wait | WaitForEnd):
-            self.loop.post(fail)
+        if isinstance(message, Waiting):
+            message.expire(error)
         else:
-            fail()
+            reply.fail(error)
         return error
 
     def _fail_all(self, error: Callable[[], BaseException]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -44,3 +45,22 @@ def test_a_coroutine_that_waits_no_seconds_is_told_the_same() -> None:
                 await busy.wait(timeout=0)
 
     asyncio.run(go())
+
+
+def test_a_wait_of_no_seconds_is_told_what_a_sleeping_session_is_in_and_leaves_it_asleep(
+    tmp_path: Path,
+) -> None:
+    journal = f"sqlite:///{tmp_path}/j.db"
+    with moonward.Runtime(warm_workers=1, journal=journal) as runtime:
+        asking, ended = runtime.start("return alc.llm('?')"), runtime.start("return 1")
+        question, end = asking.wait(), ended.wait()
+    with moonward.Runtime(warm_workers=0, journal=journal) as runtime:
+        asking, ended = runtime.session(asking.id), runtime.session(ended.id)
+        assert (asking.wait(timeout=0), ended.wait(timeout=0), ended.finished(timeout=0)) == (
+            question,
+            end,
+            end,
+        )
+        with pytest.raises(FeedTimeout):
+            asking.finished(timeout=0)
+        assert asking.snapshot()["residency"] == "hibernated"
