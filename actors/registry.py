@@ -25,7 +25,7 @@ from moonward.actors.errors import (
 from moonward.actors.journal.entries import MAIN, Entry, Started
 from moonward.actors.journal.outline import outline
 from moonward.actors.limits import Limits
-from moonward.actors.messages import Cancel, Look, Message, Observe, Snap, Wait, Waiting, Wake
+from moonward.actors.messages import Cancel, Look, Message, Observe, Snap, Wait, WaitForEnd, Wake
 from moonward.actors.roll_call import RollCall
 from moonward.actors.session_actor import SessionActor
 from moonward.actors.session_state import SessionState
@@ -131,12 +131,12 @@ class Registry(LoopActor):
             message.reply.fail(SessionRestarting(f"session {session_id} is being restarted; try again"))
         elif isinstance(message, Look | Snap | Observe):
             self._services.sleepers.look(session_id, message)
-        elif isinstance(message, Waiting):
+        elif isinstance(message, Wait | WaitForEnd):
             self._peek(session_id, message)
         else:
             self._open(session_id, message)
 
-    def _peek(self, session_id: str, message: Waiting) -> None:
+    def _peek(self, session_id: str, message: Wait | WaitForEnd) -> None:
         """Whoever waits for what a sleeping session is in already does not wake it."""
 
         def seen(state: SessionState | None, error: BaseException | None) -> None:
