@@ -18,7 +18,8 @@ from moonward.supervisor.loop import Loop
 T = TypeVar("T")
 
 ENTRIES = str(Path(__file__).parent / "entries")
-PATIENCE_S = 20.0
+PATIENCE_S = 50.0
+"""Long enough for a second of CPU time on a machine that has much else to do."""
 MIB = 1 << 20
 
 
@@ -95,6 +96,17 @@ class Desk:
         self.on_loop(pool.launch)
         self._closers.append(lambda done: pool.close(2.0, done))
         return pool
+
+    def ready(self, pool: WorkerPool) -> ZygoteProcess:
+        """The zygote of `pool`, once it is ready."""
+
+        def look(done: Callable[[ZygoteProcess], None]) -> None:
+            if pool._zygote is not None and pool._zygote.is_ready:
+                done(pool._zygote)
+            else:
+                self.loop.call_later(0.001, lambda: look(done))
+
+        return self.awaited(look)
 
     def take(self, pool: WorkerPool, memory_bytes: int = 128 * MIB) -> ReadyWorker:
         """A worker from `pool`, or what it raised."""
