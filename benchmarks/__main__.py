@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import machine, plot, table
+from benchmarks import floors, machine, plot, table
 from benchmarks.record import Failure, Record
 from benchmarks.row import Row, Run
 from benchmarks.rows import ROWS
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     draw(record, folder)
     print(record.machine.text)
     print(table.text(record))
+    print(f"floors: {floors.spread_text(record.floors)}")
     if status == INTERRUPTED:
         print("interrupted: the table holds what was measured until then")
     return status
@@ -62,7 +63,8 @@ def measure(rows: Sequence[Row], record: Record, folder: Path) -> int:
         scratch = Path(tempfile.mkdtemp(prefix=f"row-{row.key}-", dir=folder))
         try:
             progress.step(f"row {row.key}: {row.title}")
-            for found in row.measure(Run(row.key, scratch, progress, quick=record.is_quick)):
+            run = Run(row.key, scratch, progress, quick=record.is_quick, floors_of_run=record.floors)
+            for found in row.measure(run):
                 record.add(found)
                 progress.step(f"row {row.key}: {found.name}")
         except Exception as error:  # the other rows can be measured all the same

@@ -9,7 +9,7 @@ import msgspec
 from benchmarks.floors import Floors
 
 Sense = Literal["at_most", "at_least"]
-Floor = Literal["", "P", "P+F"]
+Floor = Literal["", "P", "path+F"]
 
 
 class Bound(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.figure import Curve, Figure
+from benchmarks.floors import Floors
 from benchmarks.machine import Machine
 
 VERSION = 1
@@ -32,6 +33,7 @@ class Record(msgspec.Struct):
     figures: list[Figure] = []
     curves: list[Curve] = []
     failures: list[Failure] = []
+    floors: list[Floors] = []
     version: int = VERSION
 
     def add(self, found: Figure | Curve) -> None:

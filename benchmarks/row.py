@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from benchmarks import floors as floors_of
 from benchmarks.bound import Bound
 from benchmarks.figure import Curve, Figure
@@ -22,6 +24,9 @@ BLOCKS = 20
 
 READY_S = 10.0
 """Seconds to wait for warm workers; they take milliseconds."""
+
+PATIENCE_S = 10.0
+"""Seconds that a count waits for the first of what it counts, on a machine that does something else."""
 
 LOOK_S = 0.0005
 """Seconds between two looks at the pool."""
@@ -44,7 +49,7 @@ class Row:
 class Run:
     """What a row is given: how much to do, where to put files, whom to tell, and the floors.
 
-    `folder` is empty, on the disk that F is measured on, and of this row alone.
+    `folder` is empty, on the disk that F is measured on, and of this row alone. Floors are added to `floors_of_run`.
     """
 
     def __init__(
@@ -55,7 +60,9 @@ class Run:
         *,
         quick: bool = False,
         measure_floors: Callable[[Path], Floors] = floors_of.measure,
+        floors_of_run: list[Floors] | None = None,
     ) -> None:
+        self._floors_of_run = floors_of_run if floors_of_run is not None else []
         self.key = key
         self.folder = folder
         self.progress = progress
@@ -67,14 +74,18 @@ class Run:
     def floor(self) -> None:
         """Measure the floors: before and after what is measured, and for samples of a latency between them."""
         self._floors.append(self._measure_floors(self.folder))
+        self._floors_of_run.append(self._floors[-1])
 
-    def sample(self, total: int, one: Callable[[], float]) -> list[float]:
-        """`total` samples of `one`, with the floors measured between them."""
+    def sample(
+        self, total: int, one: Callable[[], float], between: Callable[[], None] = lambda: None
+    ) -> list[float]:
+        """`total` samples of `one`, with the floors measured between them, and `between` called there."""
         samples = []
         block = -(-total // BLOCKS)
         for done in range(total):
             if done % block == 0 and done:
                 self.floor()
+                between()
             self.progress.count(done, total)
             samples.append(one())
         return samples
@@ -127,11 +138,13 @@ class Run:
         *,
         rank: float = 50,
         note: str = "",
+        path_s: float = 0.0,
     ) -> Figure:
-        """A figure of times in seconds; its value is the percentile `rank`."""
+        """A figure of times in seconds; its value is the percentile `rank`. `path_s` is for a bound on that floor."""
         spread = Spread(samples_s)
         value, table = spread.percentile(rank), list(spread.table())
-        return Figure(self.key, name, value, "s", self._take_floors(), bound, len(spread), rank, table, note)
+        floors = msgspec.structs.replace(self._take_floors(), path_s=path_s)
+        return Figure(self.key, name, value, "s", floors, bound, len(spread), rank, table, note)
 
     def curve(self, plot: str, name: str, x: str, y: str, points: list[tuple[float, float]]) -> Curve:
         """A curve of the plot `plot`."""

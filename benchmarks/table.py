@@ -45,7 +45,7 @@ def cells(figure: Figure) -> tuple[str, ...]:
 def ratio_text(bound: Bound, ratio: float) -> str:
     """A ratio to its floor, or to an absolute limit."""
     return (
-        f"{ratio:.2f} ({bound.of})"
+        f"{ratio:.2f} ({bound.of.replace('+', ' + ')})"
         if "+" in bound.of
         else f"{ratio:.2f} {bound.of}"
         if bound.of
@@ -58,7 +58,7 @@ def target_text(bound: Bound, unit: str) -> str:
     sign = "≤" if bound.sense == "at_most" else "≥"
     if not bound.of:
         return f"{sign} {quantity(bound.factor, unit)}"
-    floor = f"({bound.of})" if "+" in bound.of else bound.of
+    floor = f"({bound.of.replace('+', ' + ')})" if "+" in bound.of else bound.of
     return f"{sign} {bound.factor:g} {floor}"
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from benchmarks.bound import Bound
 from benchmarks.figure import Figure
-from benchmarks.row import Run
+from benchmarks.row import LOOK_S, PATIENCE_S, Run
 from benchmarks.script import ANSWER, SHORT
 from moonward.runtime import Runtime
 
@@ -50,6 +50,8 @@ def lives(run: Run, worker_reuse: str) -> float:
         time.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
         before, begin_s = sum(done), time.perf_counter()
         time.sleep(run.seconds(4.0, 0.1))
+        while sum(done) == before and time.perf_counter() - begin_s < PATIENCE_S:
+            time.sleep(LOOK_S)
         enough.set()
         for thread in threads:
             thread.join()

@@ -23,6 +23,9 @@ SESSIONS: Final = 100_000
 ANSWERS: Final = 3
 """Recorded answers of each session."""
 
+WOKEN: Final = 50
+"""Sessions that are woken."""
+
 CALLERS: Final = 64
 """Tasks that make sessions."""
 
@@ -43,7 +46,13 @@ with Runtime(journal=sys.argv[1] + "-empty", data_dir=sys.argv[2]):
 begin_s = time.perf_counter()
 with Runtime(journal=sys.argv[1], data_dir=sys.argv[2]) as runtime:
     took_s = time.perf_counter() - begin_s
-    print(json.dumps({"bytes": resident_bytes() - before, "seconds": took_s}))
+    grown = resident_bytes() - before
+    waking_s = []
+    for session, _ in zip(runtime.sessions(), range(int(sys.argv[3]))):
+        begin_s = time.perf_counter()
+        session.feed(sys.argv[4])
+        waking_s.append(time.perf_counter() - begin_s)
+    print(json.dumps({"bytes": grown, "seconds": took_s, "waking_s": waking_s}))
 """
 """A host that finds the sessions of another. Compared with a Runtime that has none, which loads the code."""
 
@@ -53,13 +62,19 @@ def sleeping(run: Run) -> Iterator[Figure]:
 
     The sessions are forks of one with three recorded answers, in a SQLite journal: they are not woken to be made.
     Figures: in the host that made them, after they were put to sleep (the memory it needed meanwhile is in it);
-    and in a new host that finds them in the journal, with the time that its Runtime takes to open.
+    and in a new host that finds them in the journal, with the time that its Runtime takes to open, and the median of a
+    first feed to each of 50 sessions there, which wakes it.
     """
     count = run.amount(SESSIONS, 200)
     before = memory.resident_bytes()
     grown = asyncio.run(_populate(run, count)) - before
     done = subprocess.run(
-        [sys.executable, "-P", "-c", REOPEN, run.database, str(run.folder)], capture_output=True, check=True
+        [
+            *(sys.executable, "-P", "-c", REOPEN, run.database, str(run.folder)),
+            *(str(run.amount(WOKEN, 2)), ANSWER),
+        ],
+        capture_output=True,
+        check=True,
     )
     found = json.loads(done.stdout)
     bound = Bound("at_most", LIMIT_BYTES)
@@ -68,6 +83,7 @@ def sleeping(run: Run) -> Iterator[Figure]:
     )
     yield run.figure(f"hibernated session, of {count:,}, put to sleep", max(1, grown) / count, "bytes", bound)
     yield run.figure(f"open a journal of {count:,}", found["seconds"], "s")
+    yield run.spread(f"wake one of {count:,}", found["waking_s"])
 
 
 async def _populate(run: Run, count: int) -> int:

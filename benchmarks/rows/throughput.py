@@ -10,7 +10,7 @@ from typing import Final
 
 from benchmarks.bound import Bound
 from benchmarks.figure import Curve, Figure
-from benchmarks.row import Run
+from benchmarks.row import LOOK_S, PATIENCE_S, Run
 from benchmarks.script import ANSWER, ENDLESS
 from moonward.aio import AsyncRuntime, AsyncSession
 from moonward.runtime import Session
@@ -76,6 +76,8 @@ def with_threads(run: Run, journal: str, count: int, duration_s: float) -> float
         time.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
         before, begin_s = sum(done), time.perf_counter()
         time.sleep(duration_s)
+        while sum(done) == before and time.perf_counter() - begin_s < PATIENCE_S:
+            time.sleep(LOOK_S)
         enough.set()
         for thread in threads:
             thread.join()
@@ -106,5 +108,7 @@ async def _with_tasks(run: Run, journal: str, count: int, duration_s: float) -> 
             await asyncio.sleep(run.seconds(WARM_UP_S, WARM_UP_S / 10))
             before, begin_s = sum(done), time.perf_counter()
             await asyncio.sleep(duration_s)
+            while sum(done) == before and time.perf_counter() - begin_s < PATIENCE_S:  # noqa: ASYNC110 -- a count
+                await asyncio.sleep(LOOK_S)
             enough.set()
         return (sum(done) - before) / (time.perf_counter() - begin_s)

@@ -9,7 +9,7 @@ from benchmarks.bound import Bound
 from benchmarks.figure import Figure
 from benchmarks.floors import Floors
 
-FLOORS = Floors(50e-6, 100e-6, 5e-6)
+FLOORS = Floors(50e-6, 100e-6, 5e-6, 50e-6)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_quantity_has_three_digits_that_matter_and_the_unit_of_its_size(
     ("bound", "value", "unit", "expected"),
     [
         (Bound("at_most", 2.5, "P"), 100e-6, "s", ("2.00 P", "≤ 2.5 P", "met")),
-        (Bound("at_most", 1.5, "P+F"), 300e-6, "s", ("2.00 (P+F)", "≤ 1.5 (P+F)", "MISSED")),
+        (Bound("at_most", 1.5, "path+F"), 300e-6, "s", ("2.00 (path + F)", "≤ 1.5 (path + F)", "MISSED")),
         (Bound("at_least", 1500), 750.0, "lives/s", ("50%", "≥ 1,500 lives/s", "MISSED")),
         (Bound("at_most", 0.006), 0.003, "s", ("50%", "≤ 6.00 ms", "met")),
         (None, 1.0, "s", ("", "", "")),
