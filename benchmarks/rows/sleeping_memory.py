@@ -50,6 +50,7 @@ with Runtime(journal=sys.argv[1], data_dir=sys.argv[2]) as runtime:
     waking_s = []
     for session, _ in zip(runtime.sessions(), range(int(sys.argv[3]))):
         begin_s = time.perf_counter()
+        session.wait()
         session.feed(sys.argv[4])
         waking_s.append(time.perf_counter() - begin_s)
     print(json.dumps({"bytes": grown, "seconds": took_s, "waking_s": waking_s}))
@@ -62,8 +63,8 @@ def sleeping(run: Run) -> Iterator[Figure]:
 
     The sessions are forks of one with three recorded answers, in a SQLite journal: they are not woken to be made.
     Figures: in the host that made them, after they were put to sleep (the memory it needed meanwhile is in it);
-    and in a new host that finds them in the journal, with the time that its Runtime takes to open, and the median of a
-    first feed to each of 50 sessions there, which wakes it.
+    and in a new host that finds them in the journal, with the time that its Runtime takes to open, and the median of
+    a first `wait` and `feed` of each of 50 sessions there, which wake it.
     """
     count = run.amount(SESSIONS, 200)
     before = memory.resident_bytes()
@@ -73,7 +74,7 @@ def sleeping(run: Run) -> Iterator[Figure]:
             *(sys.executable, "-P", "-c", REOPEN, run.database, str(run.folder)),
             *(str(run.amount(WOKEN, 2)), ANSWER),
         ],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=True,
     )
     found = json.loads(done.stdout)
