@@ -10,6 +10,7 @@
 #   make fuzz    mutated frames against the host's side of the pipes, led by coverage; SECONDS=60 for each target
 #   make bench   measure the rows of docs/performance.md; ROWS="1 5" chooses some, QUICK=1 is over in a minute
 #   make bench-peers  the same work on other runtimes, in .venv-peers; PEERS="ray dbos" chooses some; about ten minutes
+#   make profile where a feed's time goes: a table, and a flame graph in docs/measurements
 #
 # PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
 
@@ -36,7 +37,7 @@ PEERS_VENV := .venv-peers
 SOURCES := $(shell find actors supervisor src -name '*.py' -o -name '*.lua' -o -name '*.toml' -o -name 'py.typed' | sort)
 PIP_FLAGS := --quiet --disable-pip-version-check
 
-.PHONY: help python-found docs demo dev test check lint types wheel chaos mutants hostile fuzz bench bench-peers clean FORCE
+.PHONY: help python-found docs demo dev test check lint types wheel chaos mutants hostile fuzz bench bench-peers profile clean FORCE
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -102,6 +103,7 @@ test: wheel
 
 docs: $(VENV)/dev-installed
 	$(VENV)/bin/python -P docs/render.py
+	$(VENV)/bin/python -m benchmarks.pages
 	$(VENV)/bin/python -P docs/record_mcp.py
 
 chaos: $(VENV)/dev-installed
@@ -146,6 +148,9 @@ $(PEERS_VENV)/installed: benchmarks/peers/requirements.txt | python-found
 
 bench-peers: $(VENV)/bench-installed $(PEERS_VENV)/installed
 	@$(VENV)/bin/python -m benchmarks.peers $(if $(PEERS),--peers "$(PEERS)") $(if $(QUICK),--quick)
+
+profile: $(VENV)/bench-installed
+	@$(VENV)/bin/python -m benchmarks.profile
 
 clean:
 	rm -rf build dist $(VENV) $(TEST_VENV) $(PEERS_VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

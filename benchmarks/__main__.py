@@ -36,9 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n\n".join(f"row {row.key}: {row.title}\n{row.method}" for row in chosen))
         return 0
     raise_open_file_limit()
-    folder: Path = arguments.out or (
-        PUBLISHED if arguments.rows is None and not arguments.quick else UNPUBLISHED
-    )
+    folder: Path = arguments.out or UNPUBLISHED
     folder.mkdir(parents=True, exist_ok=True)
     record = Record(machine.here(), [row.key for row in chosen], arguments.quick, time.time())
     try:
@@ -46,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     record.ended_s = time.time()
+    is_whole = status == 0 and arguments.rows is None and not arguments.quick
+    if arguments.out is None and is_whole:  # only now: half a run never replaces what the documents show
+        folder = PUBLISHED
+        folder.mkdir(exist_ok=True)
     record.save(folder / "bench.json")
     draw(record, folder)
     print(record.machine.text)
@@ -53,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(f"floors: {floors.spread_text(record.floors)}")
     if status == INTERRUPTED:
         print("interrupted: the table holds what was measured until then")
+    print(f"kept in {folder}" + ("; `make docs` draws the documents from it" if folder == PUBLISHED else ""))
     return status
 
 

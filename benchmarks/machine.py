@@ -14,12 +14,18 @@ import msgspec
 
 import moonward
 
+BUSY: Final = 0.5
+"""Load for each processor from which on a run is not of a quiet machine; arbitrary."""
+
 LIBRARIES: Final = ("lupa", "msgspec", "pykka")
 """Packages whose speed shows in ours."""
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """Where a measurement was made. `commit` ends in "+" when files differed from it."""
+    """Where a measurement was made. `commit` ends in "+" when files differed from it.
+
+    `load` is the load average of the minute before: a run that had to share its processors says so.
+    """
 
     processor: str
     processors: int
@@ -30,20 +36,23 @@ class Machine(msgspec.Struct, frozen=True):
     moonward: str
     commit: str
     versions: dict[str, str]
+    load: float = 0.0
 
     @property
     def text(self) -> str:
         """For people."""
+        busy = f", busy with other work (load {self.load:.1f})" if self.load > BUSY * self.processors else ""
         memory = f"{self.memory_bytes / (1 << 30):.0f} GiB"
         return (
             f"{self.processors} × {self.processor}, {memory}, Linux {self.kernel}, Python {self.python}, "
-            f"moonward {self.moonward} ({self.commit})"
+            f"moonward {self.moonward} ({self.commit}){busy}"
         )
 
 
 def here() -> Machine:
     """This machine."""
     return Machine(
+        load=os.getloadavg()[0],
         processor=_processor(),
         processors=len(os.sched_getaffinity(0)),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),

@@ -40,19 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     is_whole = arguments.peers is None and not arguments.quick
     folder: Path = arguments.out or (PUBLISHED if is_whole else UNPUBLISHED)
     folder.mkdir(parents=True, exist_ok=True)
+    draft = arguments.out or UNPUBLISHED
+    draft.mkdir(parents=True, exist_ok=True)
     raise_open_file_limit()
     adopt_orphans()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what a peer started is ended then, too
     comparison = Comparison(machine.here(), arguments.quick, time.time())
     status = 0
     try:
-        measure(chosen, comparison, arguments.environment, Progress())
+        measure(chosen, comparison, arguments.environment, Progress(), draft)
     except KeyboardInterrupt:
         status = INTERRUPTED
     comparison.ended_s = time.time()
-    if status and arguments.out is None:  # half a run never replaces what the documents show
-        folder = UNPUBLISHED
-        folder.mkdir(exist_ok=True)
+    if status:  # half a run never replaces what the documents show
+        folder = draft
     comparison.save(folder / "peers.json")
     print(table.text(comparison))
     if status:
@@ -60,8 +61,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def measure(chosen: Sequence[Program], comparison: Comparison, environment: Path, progress: Progress) -> None:
-    """Measure the peers into `comparison`, one after another."""
+def measure(
+    chosen: Sequence[Program], comparison: Comparison, environment: Path, progress: Progress, draft: Path
+) -> None:
+    """Measure the peers into `comparison`, one after another, saved in the folder `draft` after each."""
     for place, program in enumerate(chosen, 1):
         progress.step(f"{place} of {len(chosen)}: {program.title}")
         outcome = Outcome(program.key, program.title)
@@ -76,6 +79,7 @@ def measure(chosen: Sequence[Program], comparison: Comparison, environment: Path
             progress.end(f"{program.title}: {outcome.failure}")
         finally:
             comparison.floors.append(floors.measure(folder))
+            comparison.save(draft / "peers.json")
             shutil.rmtree(folder, ignore_errors=True)
     progress.end("done")
 

@@ -74,7 +74,7 @@ def cells(outcome: Outcome) -> tuple[str, ...]:
         time_text(outcome.answer),
         three(outcome.rate) if outcome.rate is not None else NOTHING,
         quantity(max(0.0, outcome.memory_bytes or 0.0), "bytes") if outcome.memory_units else NOTHING,
-        kept_text(outcome.loss("process"), "has none"),
+        kept_text(outcome.loss("process"), "has none" if outcome.loss("program") else NOTHING),
         kept_text(outcome.loss("program"), NOTHING),
     )
 

@@ -79,7 +79,7 @@ def test_what_goes_on_after_a_kill_is_shown_by_killing(tmp_path: Path) -> None:
 
 def test_what_is_not_installed_is_a_line_of_the_table(tmp_path: Path) -> None:
     comparison = Comparison(machine.here(), is_quick=True, started_s=1.0)
-    command.measure([BY_KEY["ray"]], comparison, tmp_path / "nowhere", Progress(io.StringIO()))
+    command.measure([BY_KEY["ray"]], comparison, tmp_path / "nowhere", Progress(io.StringIO()), tmp_path)
     (outcome,) = comparison.outcomes
     assert "is not there" in outcome.failure
     assert "could not be measured" in table.text(comparison)
@@ -88,7 +88,7 @@ def test_what_is_not_installed_is_a_line_of_the_table(tmp_path: Path) -> None:
 
 def test_a_peer_that_fails_is_told_with_its_error(tmp_path: Path) -> None:
     comparison = Comparison(machine.here(), is_quick=True, started_s=1.0)
-    command.measure([BY_KEY["ray"]], comparison, HERE, Progress(io.StringIO()))
+    command.measure([BY_KEY["ray"]], comparison, HERE, Progress(io.StringIO()), tmp_path)
     assert comparison.outcomes[0].failure == "RuntimeError: ModuleNotFoundError: No module named 'ray'"
 
 
