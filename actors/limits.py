@@ -64,7 +64,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_query_bytes: int = 4 * MIB
     """Largest prompt plus system text of one query. Half a frame."""
     max_queries: int = 1000
-    """Queries of one pause. Batches of known strategies stay below 20."""
+    """Queries of one pause, those of all children of a fork together. Batches of known strategies stay below 20."""
     max_error_bytes: int = 4096
     """Longest error text that is kept; longer ones are cut. A terminal page."""
     max_log_bytes: int = 4096

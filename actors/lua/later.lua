@@ -1,10 +1,11 @@
 -- Files that few scripts need are compiled when the first of their functions is asked for: a VM starts sooner.
 --
--- `alc` and `alc.math` have a metatable until then. Listing them with `pairs` asks too.
+-- `alc` and `alc.math` have a metatable until then. Listing them with `pairs` asks too, and so does replacing what is
+-- not there yet: what a script has taken away must not come back.
 
 local K = ...
 local alc, waiting = K.alc, K.waiting
-local load, find, rawget, next, setmetatable = load, string.find, rawget, next, setmetatable
+local load, find, rawget, rawset, next, setmetatable = load, string.find, rawget, rawset, next, setmetatable
 
 -- Runs the waiting files whose names fit, filling `target`; what the script has put there itself stays.
 local function fill(target, mathematics)
@@ -30,6 +31,10 @@ local function lazy(target, mathematics)
     __index = function(_, key)
       fill(target, mathematics)
       return rawget(target, key)
+    end,
+    __newindex = function(_, key, value)
+      fill(target, mathematics)
+      rawset(target, key, value)
     end,
     __pairs = function()
       fill(target, mathematics)

@@ -122,6 +122,8 @@ class Arena:
     """Where attacks are run: a Runtime of its own, and its victim."""
 
     def __init__(self, data_dir: Path, make: Callable[..., moonward.Runtime] = moonward.Runtime) -> None:
+        self._packages = data_dir / "packages"
+        self._packages.mkdir()
         self.runtime = make(data_dir=data_dir, warm_workers=WARM)
         self.victim = Victim(self.runtime)
         self.runtime.start(USES_ALL_THREADS).finished(PATIENCE_S)
@@ -162,7 +164,9 @@ class Arena:
         limits = attack.all_limits()
         patience_s = limits["slice_seconds"] + SLACK_S
         try:
-            session = self.runtime.start(attack.code, attack.ctx, limits=limits)
+            for name, source in attack.modules.items():
+                (self._packages / f"{name}.lua").write_text(source)
+            session = self.runtime.start(attack.code, attack.ctx, limits=limits, packages=(self._packages,))
         except moonward.MoonwardError as error:
             return "refused", None, str(error)
         event: Any = session.wait(patience_s)
@@ -184,7 +188,7 @@ class Arena:
         last: dict[str, int] = {}
         while True:
             counts = self._holdings()
-            if counts == expected or (expected is None and counts == last and counts["workers"] == WORKERS):
+            if counts == expected or (expected is None and counts == last and at_rest(counts)):
                 return counts
             if time.monotonic() > deadline_s:
                 assert expected is not None, f"no rest before the first attack: {counts}"
@@ -201,6 +205,11 @@ class Arena:
             "workers": len(descendants(pool["zygote_pid"])),
             "starting": pool["starting"],
         }
+
+
+def at_rest(counts: dict[str, int]) -> bool:
+    """Whether the workers are there that are to be there, and no more on their way."""
+    return counts["workers"] == WORKERS and not counts["starting"]
 
 
 def ended(state: Any) -> tuple[str, Any, str]:

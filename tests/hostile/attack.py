@@ -59,6 +59,8 @@ class Attack:
     ctx: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
     answer: Callable[[str], str] = echo
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Modules that it may load, by name; strategies for `alc.fork`."""
     feeds: int = 200
     """Questions that are answered; one more is cancelled."""
 

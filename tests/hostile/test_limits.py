@@ -228,6 +228,20 @@ def test_what_a_session_makes_its_host_keep_is_limited(runtime: moonward.Runtime
     assert_limit(run(runtime, code, max_kept_bytes=most), "max_kept_bytes")
 
 
+def test_questions_of_children_are_counted_together(runtime: moonward.Runtime, tmp_path: Path) -> None:
+    (tmp_path / "asker.lua").write_text(
+        "return { run = function() return #alc.llm_batch({{prompt='1'},{prompt='2'}}) end }"
+    )
+    for children, is_fine in ((2, True), (3, False)):
+        names = ", ".join(["'asker'"] * children)
+        code = f"return #alc.fork({{{names}}}, {{}})"
+        _, state = session_of(runtime, code, packages=(tmp_path,), max_queries=5)
+        if is_fine:
+            assert state == moonward.Completed(children)
+        else:
+            assert_limit(state, "max_queries (5)")
+
+
 def test_answers_are_not_counted_as_kept(runtime: moonward.Runtime) -> None:
     """The host gives them by itself, and an answer must never be refused for what a script did."""
     code = "for i = 1, 100 do alc.llm(('x'):rep(4096)) end return 'all'"
