@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moonward.actors.limits import Limits
@@ -240,6 +240,7 @@ MESSAGES = st.fixed_dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200) | MESSAGES.map(msgspec.json.encode) | MESSAGES.map(msgspec.json.encode).flatmap(
     lambda good: st.tuples(st.integers(0, len(good) - 1), st.binary(max_size=3)).map(
         lambda cut: good[: cut[0]] + cut[1] + good[cut[0] + 1 :]

@@ -17,7 +17,7 @@ CPU_S = 2.0 if LONG else 0.3
 """CPU seconds of an attack's slice: long enough to hurt, and short where all are run on every change."""
 
 BURN_S = 2.0 if LONG else 0.15
-"""The same, of attacks that can do nothing but cross a limit."""
+"""The same, of attacks that can do nothing but cross a limit, whichever it is."""
 
 SLICE_S = 20.0
 """Seconds of a script's slice. It cannot sleep, so that this ends nothing, unless others leave it no processor."""
@@ -69,7 +69,7 @@ class Attack:
 
     def all_limits(self) -> dict[str, Any]:
         """The limits that hold for it."""
-        cpu_s = BURN_S if self.allowed == (LIMIT,) else CPU_S
+        cpu_s = BURN_S if self.allowed == (LIMIT,) and not self.says else CPU_S
         return {
             "cpu_seconds": cpu_s,
             "slice_seconds": SLICE_S,
