@@ -139,7 +139,8 @@ class Script:
     def asked(self, asks: Sequence[tuple[str, list[QuerySpec], Clocks]]) -> None:
         """See `EngineHost`."""
         asked = sum(questions_bytes(queries) for _, queries, _ in asks)
-        if sum(len(queries) for _, queries, _ in asks) > self._limits.max_queries:  # of all children of a fork
+        count = sum(len(queries) for _, queries, _ in asks)  # of all children of a fork
+        if count > self._limits.max_queries:
             self.exceeded("max_queries", self._limits.max_queries)
         elif self._host.kept_bytes + asked > self._limits.max_kept_bytes:
             self.exceeded("max_kept_bytes", self._limits.max_kept_bytes)
