@@ -181,7 +181,21 @@ ORDER = [
     rogue("body", '{"t":"failed","error":"%s","kind":"lua"}' % ("x" * 100_000), allowed=(PROTOCOL, LUA)),
 ]
 
+TRIES = (
+    "open",
+    "stat",
+    "list",
+    "connect",
+    "send",
+    "signal",
+    "signal the host",
+    "trace",
+    "read memory",
+    "open memory",
+)
+
 ESCAPES = [
+    *[rogue("tries", each, allowed=(VALUE, CRASH), value="refused") for each in TRIES],
     rogue("forks", row="P18", allowed=(CRASH,), says="SIGSYS"),
     rogue("executes", allowed=(CRASH,), says="SIGSYS"),
     rogue("aborts", allowed=(CRASH,), says="SIGABRT"),
