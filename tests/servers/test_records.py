@@ -47,6 +47,20 @@ def test_logs_outlive_the_server_and_show_the_transcript(era: str, tmp_path: Pat
     run(test)
 
 
+def test_a_note_that_no_journal_could_hold_is_refused_by_the_name_of_its_argument(
+    era: str, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with client(tmp_path, era) as host:
+            where = {"session_id": (await call(host, "alc_run", code=ECHO))["session_id"]}
+            half = "cut \ud83d"
+            assert "content holds a lone surrogate" in await refusal(host, "alc_note", **where, content=half)
+            assert "title holds a lone" in await refusal(host, "alc_note", **where, content="x", title=half)
+            assert (await call(host, "alc_note", **where, content="x"))["notes_count"] == 1
+
+    run(test)
+
+
 def test_the_list_shows_the_newest_that_have_ended_newest_last(era: str, tmp_path: Path) -> None:
     async def test() -> None:
         async with client(tmp_path, era, **durable(tmp_path)) as host:

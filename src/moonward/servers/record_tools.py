@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from moonward.actors.errors import JournalError, SessionNotFound, SettingsError
 from moonward.actors.journal.store import Note, SessionRow
+from moonward.actors.query import plain_text
 from moonward.actors.session_state import Instant, SessionState
 from moonward.servers.answering import Result
 from moonward.servers.desk import MAX_LISTED, Desk, is_active
@@ -120,7 +121,8 @@ class RecordTools:
         if content is None:
             raise SettingsError("content is missing: a string is needed")
         await self._desk.check(call.guest, session_id)
-        await self._desk.add_note(session_id, call.arguments.text("title") or "", content)
+        title = plain_text("title", call.arguments.text("title") or "")
+        await self._desk.add_note(session_id, title, plain_text("content", content))
         return {"session_id": session_id, "notes_count": len(await self._desk.notes(session_id))}
 
     async def log_view(self, call: ToolCall) -> Result:
