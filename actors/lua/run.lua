@@ -2,7 +2,7 @@
 
 local K = ...
 local E = K.E
-local type, next, pcall, xpcall, rawget, load = type, next, pcall, xpcall, rawget, load
+local type, next, pcall, xpcall, rawget, rawset, load = type, next, pcall, xpcall, rawget, rawset, load
 local tostring, sub = tostring, string.sub
 local metatable_of = debug.getmetatable
 
@@ -17,7 +17,7 @@ local function configure(code, ctx, config)
   K.start_notes()
   K.seed_random(c.random_seed)
   K.start_clock(c.now_ms, c.started_ms, c.clocks)
-  K.alc._dirs = c.dirs
+  rawset(K.alc, "_dirs", c.dirs) -- beside what waits in later.lua
   K.is_child = type(c.strategy) == "string"
   local value, problem = K.decode(ctx)
   if value == nil then
