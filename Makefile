@@ -12,7 +12,8 @@
 #   make bench-peers  the same work on other runtimes, in .venv-peers; PEERS="ray dbos" chooses some; about ten minutes
 #   make profile where a feed's time goes: a table, and a flame graph in docs/measurements
 #
-# PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests.
+# PYTHON=python3.12 chooses an interpreter, PYTEST_ARGS="-k settings -x" narrows the tests of `make test` and `make check`,
+# which are run by two processes; WORKERS=0 has them all in one.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,6 +23,7 @@ SHELL := /bin/bash
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PYTEST_ARGS ?=
+WORKERS ?= 2
 SEED ?=
 CHAOS_ARGS ?=
 HOSTS_ARGS ?=
@@ -77,7 +79,7 @@ types: $(VENV)/dev-installed
 	$(VENV)/bin/mypy -p moonward -p benchmarks
 
 check: lint types
-	$(VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -P -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # --- the wheel -----------------------------------------------------------------------------------------------------
 
@@ -97,7 +99,7 @@ test: wheel
 	cp -r tests docs examples README.md pyproject.toml "$$away"
 	cd "$$away"
 	MOONWARD_TEST_TREE=$(CURDIR) MOONWARD_TEST_WHEEL="$$wheel" \
-		$(CURDIR)/$(TEST_VENV)/bin/python -P -m pytest $(PYTEST_ARGS)
+		$(CURDIR)/$(TEST_VENV)/bin/python -P -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 # --- longer --------------------------------------------------------------------------------------------------------
 

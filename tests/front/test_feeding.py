@@ -53,8 +53,9 @@ def recovering(runtime: FaultyRuntime, session: Session) -> None:
     pids = runtime.workers(session.id)
     runtime.faults.add("stop", "begun", session=session.id, times=1)
     assert runtime.kill_worker(session.id)
-    while session.snapshot()["residency"] != "recovering" or runtime.workers(session.id) == pids:
-        pass
+    while runtime.workers(session.id) in (pids, {}):
+        pass  # it is stopped in the turn of the loop in which it becomes the session's
+    assert session.snapshot()["residency"] == "recovering"
 
 
 def impatient(session: Session, text: str) -> FeedTimeout:
