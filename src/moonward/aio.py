@@ -26,6 +26,7 @@ from moonward.actors.rehearsal import Report
 from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import LOOK_S, Core
 from moonward.runtime import PAGE, Filter, Patience, Usage
+from moonward.shown import Shown
 from moonward.supervisor.reply import Reply
 from moonward.wakeups import Wakeups
 
@@ -98,7 +99,7 @@ class AsyncSession:
     def __init__(self, core: Core, session_id: str) -> None:
         self._core = core
         self._id = session_id
-        self._shown: set[str] = set()
+        self._shown = Shown()
 
     def __repr__(self) -> str:
         return f"<AsyncSession {self._id}>"
@@ -133,7 +134,7 @@ class AsyncSession:
         timeout: Patience = None,
     ) -> Accepted | Paused | Finished:
         """Answer a query; see `Session.feed`."""
-        message = requests.feed(response, query_id, usage, idempotency_key, self._shown)
+        message = requests.feed(response, query_id, usage, idempotency_key, self._shown.ids)
         event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
         return event
 
@@ -141,7 +142,7 @@ class AsyncSession:
         self, responses: Iterable[QueryResponse], *, timeout: Patience = None
     ) -> Accepted | Paused | Finished:
         """Answer several queries, all or none."""
-        message = requests.feed_batch(responses, self._shown)
+        message = requests.feed_batch(responses, self._shown.ids)
         event: Accepted | Paused | Finished = self._see(await self._ask(message, timeout))
         return event
 
@@ -182,7 +183,7 @@ class AsyncSession:
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
-            self._shown.update(query.id for query in event.queries)
+            self._shown.add(query.id for query in event.queries)
         return event
 
 

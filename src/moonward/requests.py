@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ def feed(
     query_id: str | None,
     usage: TokenUsage | Mapping[str, Any] | None,
     idempotency_key: str | None,
-    shown: Set[str] | None,
+    shown: frozenset[str] | None,
 ) -> Feed:
     """A request to feed one answer; `shown` are the queries that the caller's handle has been shown."""
     if not isinstance(response, QueryResponse):
@@ -133,7 +133,7 @@ def feed(
     return _feed([response], shown)
 
 
-def feed_batch(responses: Iterable[QueryResponse], shown: Set[str] | None = None) -> Feed:
+def feed_batch(responses: Iterable[QueryResponse], shown: frozenset[str] | None = None) -> Feed:
     """A request to feed several answers, all or none."""
     if isinstance(responses, str | bytes | Mapping) or not isinstance(responses, Iterable):
         raise SettingsError(f"responses must be an iterable of QueryResponse, got {type(responses).__name__}")
@@ -146,9 +146,9 @@ def feed_batch(responses: Iterable[QueryResponse], shown: Set[str] | None = None
     return _feed(all_, shown)
 
 
-def _feed(responses: list[QueryResponse], shown: Set[str] | None) -> Feed:
+def _feed(responses: list[QueryResponse], shown: frozenset[str] | None) -> Feed:
     named = all(each.query_id is not None for each in responses)
-    return Feed(responses, None if named or shown is None else frozenset(shown))
+    return Feed(responses, None if named else shown)
 
 
 def cancel(reason: str) -> Cancel:

@@ -20,6 +20,7 @@ from moonward.actors.registry import All
 from moonward.actors.rehearsal import Report
 from moonward.actors.settings import Settings, SettingsFields
 from moonward.core import Core
+from moonward.shown import Shown
 from moonward.supervisor.reply import Reply
 
 PAGE = 500
@@ -39,7 +40,7 @@ class Session:
     def __init__(self, core: Core, session_id: str) -> None:
         self._core = core
         self._id = session_id
-        self._shown: set[str] = set()
+        self._shown = Shown()
 
     def __repr__(self) -> str:
         return f"<Session {self._id}>"
@@ -80,7 +81,7 @@ class Session:
         Errors: `TransitionError`, `UnknownQuery`, `AlreadyResponded`, `AmbiguousQuery`, `IdempotencyConflict`,
         `JournalError`; nothing is changed then. `FeedTimeout` says whether the answer was accepted.
         """
-        message = requests.feed(response, query_id, usage, idempotency_key, self._shown)
+        message = requests.feed(response, query_id, usage, idempotency_key, self._shown.ids)
         event: Accepted | Paused | Finished = self._see(self._ask(message, timeout))
         return event
 
@@ -89,7 +90,7 @@ class Session:
     ) -> Accepted | Paused | Finished:
         """Answer several queries: all of them, or on any error none."""
         event: Accepted | Paused | Finished = self._see(
-            self._ask(requests.feed_batch(responses, self._shown), timeout)
+            self._ask(requests.feed_batch(responses, self._shown.ids), timeout)
         )
         return event
 
@@ -128,7 +129,7 @@ class Session:
 
     def _see(self, event: Any) -> Any:
         if isinstance(event, Paused):
-            self._shown.update(query.id for query in event.queries)
+            self._shown.add(query.id for query in event.queries)
         return event
 
 
