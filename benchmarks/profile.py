@@ -100,6 +100,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+ON_THE_WAY = "on the way: four wake-ups, and run queues"
+"""What is left when nobody ran."""
+
+SIDE_BY_SIDE = "less what ran side by side, on both processors"
+"""What counted twice, where that is more than the way."""
+
+
 def measure(session: Session, worker: int, feeds: int) -> tuple[list[Part], float, list[float]]:
     """The parts of a feed's mean time, the seconds of a feed in run queues, and the samples."""
     loop = next(each.native_id for each in threading.enumerate() if each.name == LOOP)
@@ -119,7 +126,7 @@ def measure(session: Session, worker: int, feeds: int) -> tuple[list[Part], floa
         Part("loop: Python, selectors, pipes", ran_s[1]),
         Part("worker: Lua", ran_s[2] * (1 - share)),
         Part("worker: pipes, in the kernel", ran_s[2] * share),
-        Part("on the way: four wake-ups, and run queues", rest_s),
+        Part(ON_THE_WAY if rest_s >= 0 else SIDE_BY_SIDE, rest_s),
     ]
     return parts, queued_s, samples
 
@@ -162,10 +169,15 @@ def draw(session: Session, path: Path) -> None:
         print(path)
 
 
+def signed(seconds: float) -> str:
+    """A duration that may be taken off."""
+    return duration(seconds) if seconds >= 0 else f"-{duration(-seconds)}"
+
+
 def rows(profile: Profile) -> list[tuple[str, str, str]]:
     """Name, time and share of each part."""
     return [
-        (part.name, duration(max(0.0, part.seconds)), f"{part.seconds / profile.mean_s:.0%}")
+        (part.name, signed(part.seconds), f"{part.seconds / profile.mean_s:.0%}")
         for part in profile.parts
     ] + [("a feed, mean", duration(profile.mean_s), "100%")]
 
