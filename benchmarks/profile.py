@@ -177,8 +177,7 @@ def signed(seconds: float) -> str:
 def rows(profile: Profile) -> list[tuple[str, str, str]]:
     """Name, time and share of each part."""
     return [
-        (part.name, signed(part.seconds), f"{part.seconds / profile.mean_s:.0%}")
-        for part in profile.parts
+        (part.name, signed(part.seconds), f"{part.seconds / profile.mean_s:.0%}") for part in profile.parts
     ] + [("a feed, mean", duration(profile.mean_s), "100%")]
 
 
