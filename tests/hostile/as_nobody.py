@@ -25,9 +25,9 @@ NOBODY = 65534
 TESTS = Path(__file__).resolve().parents[1]
 
 NOT_NEEDED = shutil.ignore_patterns(
-    "__pycache__", "matplotlib*", "numpy*", "mypy*", "PIL*", "pip*", "fontTools*"
+    "__pycache__", "matplotlib*", "numpy*", "mypy*", "PIL*", "pip*", "fontTools*", "moonward"
 )
-"""Packages that are large, and of no use to these tests."""
+"""Packages that are large, and of no use to these tests; and moonward, which is copied from wherever it is installed."""
 
 
 def run(arguments: list[str], **settings: str) -> subprocess.CompletedProcess[str]:
