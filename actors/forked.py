@@ -4,6 +4,7 @@ answer. Its copies of a lock or of a Runtime are told so once the fork is done."
 from __future__ import annotations
 
 import os
+from functools import cache, partial
 from typing import Protocol
 from weakref import WeakSet
 
@@ -15,17 +16,19 @@ class Left(Protocol):
         """The only thread there is runs in a new process: hold nothing, wait for nothing."""
 
 
-_held: WeakSet[Left] = WeakSet()
-
-
 def leave_in_child(held: Left) -> None:
     """Have `held.leave()` called in every process that is forked from this one."""
-    _held.add(held)
+    _held().add(held)
 
 
-def _leave() -> None:
-    for held in list(_held):
-        held.leave()
+@cache
+def _held() -> WeakSet[Left]:
+    """All that is to leave. One for the process, as its hooks for forks are; made when the first comes."""
+    held: WeakSet[Left] = WeakSet()
+    os.register_at_fork(after_in_child=partial(_leave, held))
+    return held
 
 
-os.register_at_fork(after_in_child=_leave)
+def _leave(held: WeakSet[Left]) -> None:
+    for each in list(held):
+        each.leave()

@@ -24,7 +24,8 @@ LIBRARIES: Final = ("lupa", "msgspec", "pykka")
 class Machine(msgspec.Struct, frozen=True):
     """Where a measurement was made. `commit` ends in "+" when files differed from it.
 
-    `load` is the load average of the minute before: a run that had to share its processors says so.
+    `load` is the load average of the minute before: a run that may have had to share its processors says so. It counts
+    what the one before it did, too.
     """
 
     processor: str
@@ -41,7 +42,7 @@ class Machine(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         """For people."""
-        busy = f", busy with other work (load {self.load:.1f})" if self.load > BUSY * self.processors else ""
+        busy = f", load {self.load:.1f} in the minute before" if self.load > BUSY * self.processors else ""
         memory = f"{self.memory_bytes / (1 << 30):.0f} GiB"
         return (
             f"{self.processors} × {self.processor}, {memory}, Linux {self.kernel}, Python {self.python}, "

@@ -36,15 +36,6 @@ def targets(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def missed(folder: Path) -> str:
-    """The targets that were missed."""
-    figures = [each for each in record.load(folder / "bench.json").figures if each.is_met is False]
-    if not figures:
-        return "Every target was met."
-    names = "; ".join(f"row {each.row}, {each.name}: {' '.join(table.cells(each)[2:5])}" for each in figures)
-    return f"Missed in this run (value, ratio, target): {names}."
-
-
 def plots(folder: Path) -> str:
     """The plots of `make bench` that there are."""
     found = [each for each in plot.PLOTS if (folder / f"{each.file}.svg").exists()]
@@ -89,7 +80,6 @@ def place(machine: Machine, started_s: float | None, measured: list[Floors]) -> 
 
 BLOCKS: Final[dict[str, Callable[[Path], str]]] = {
     "targets": targets,
-    "missed": missed,
     "plots": plots,
     "flame": flame,
     "peers": peers,

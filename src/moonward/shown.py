@@ -7,6 +7,7 @@ session neither grows nor gets slower.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Iterable
 from typing import Final
@@ -19,9 +20,10 @@ it be too few, a feed asks for a `query_id`."""
 class Shown:
     """The queries of the pauses that were last shown. From any thread."""
 
-    __slots__ = ("_pauses", "ids")
+    __slots__ = ("_lock", "_pauses", "ids")
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._pauses: deque[frozenset[str]] = deque(maxlen=PAUSES)
         self.ids: frozenset[str] = frozenset()
         """Ids of queries; replaced, never changed."""
@@ -29,6 +31,7 @@ class Shown:
     def add(self, query_ids: Iterable[str]) -> None:
         """The queries of a pause, or those of them that still wait."""
         ids = frozenset(query_ids)
-        if not ids <= self.ids:
-            self._pauses.append(ids)
-            self.ids = frozenset().union(*self._pauses)
+        with self._lock:  # of two threads that add at once, neither may take away what the other has added
+            if not ids <= self.ids:
+                self._pauses.append(ids)
+                self.ids = frozenset().union(*self._pauses)

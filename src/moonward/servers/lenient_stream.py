@@ -14,13 +14,15 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
 import mcp_types as types
-from mcp.shared._stream_protocols import ReadStream, WriteStream
 from mcp.shared.message import SessionMessage
 from pydantic import ValidationError
+
+if TYPE_CHECKING:  # the SDK has no public names for these
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
 
 Item = SessionMessage | Exception
 
