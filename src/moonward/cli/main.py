@@ -8,7 +8,7 @@ import os
 import resource
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import moonward
 from moonward.actors.errors import SettingsError
@@ -61,12 +61,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     raise_open_file_limit()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal has every character
+    status = _run(arguments)
+    if not _flush(sys.stdout):
+        status = status or FAILED
+    _flush(sys.stderr)
+    return status
+
+
+def _run(arguments: argparse.Namespace) -> int:
     try:
         status: int = arguments.handler(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has gone; nothing more can be said to them
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has gone
         return FAILED
     except SettingsError as error:
         _complain(error)
@@ -75,6 +82,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         _complain(error)
         return FAILED
     return status
+
+
+def _flush(stream: TextIO) -> bool:
+    """Write what is left; False where nobody reads it. At its exit Python would try again, and end with 120."""
+    if stream.closed:
+        return True
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        gone = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(gone, stream.fileno())
+        os.close(gone)
+        return False
+    return True
 
 
 def _complain(error: Exception) -> None:

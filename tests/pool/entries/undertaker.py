@@ -31,7 +31,7 @@ def main():
         except ChildProcessError:
             break
         reaped += 1
-    print(reaped, time.monotonic() - began)
+    print(reaped, time.monotonic() - began, flush=True)
     os._exit(0)
 
 
